@@ -1,0 +1,1 @@
+"""HOW MUCH: pure functions on values: counting, matching, collapse, bounds, statistics."""

@@ -1,0 +1,1 @@
+"""TRAINS: the only room that imports torch. Run as ``python -m tuilab.engine``."""

@@ -1,0 +1,217 @@
+"""A comparison: a task, its candidates, a question and a protocol. On disk it is a preset file."""
+
+from enum import Enum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, JsonValue, StringConstraints, model_validator
+
+from tuilab.spec.errors import LabError
+from tuilab.spec.fields import LearningRate, PositiveInt, StackField, Value
+from tuilab.spec.network import Network
+from tuilab.spec.task import Task, TaskFacts, facts
+from tuilab.spec.training import Training
+
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=400, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
+Prose = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=20_000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
+]
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""A candidate's letter on screen is that of its position."""
+
+
+class Candidate(Value):
+    """One network with its training."""
+
+    name: Name
+    stack: StackField = ()
+    training: Training | None = None
+    """Where it differs from the comparison's training; in a file only the differing fields are written."""
+
+
+class BudgetRule(Enum):
+    """What must hold between the candidates' parameter counts before a run."""
+
+    NONE = "none"
+    AT_MOST = "at_most"
+    """No candidate exceeds the reference (for claims that the others win)."""
+    AT_LEAST = "at_least"
+    """No candidate is below the reference."""
+    NEAREST = "nearest"
+    """Every candidate is within the tolerance of the reference."""
+
+
+class Budget(Value):
+    """Equal parameters: who is the reference and how far the others may be from it."""
+
+    rule: BudgetRule = BudgetRule.NONE
+    reference: Name | PositiveInt | None = None
+    """A candidate's name or a number of parameters; None is the first candidate."""
+    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.15
+    """Largest |(actual - reference) / reference|."""
+
+
+class Protocol(Value):
+    """How candidates are tuned and judged. Every default is the lab's protocol of fair comparison."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """The experiment seed, from which every random number derives."""
+    lr_grid: Annotated[tuple[LearningRate, ...], Field(min_length=1, max_length=30)] = (
+        1e-3,
+        3e-3,
+        1e-2,
+        3e-2,
+        1e-1,
+        3e-1,
+    )
+    """Learning rates that every candidate is tuned over; unused where the training fixes one."""
+    extend_grid: bool = True
+    """Try further learning rates when the best sits at an edge of the grid."""
+    tuning_seeds: Annotated[int, Field(ge=1, le=1000)] = 4
+    final_seeds: Annotated[int, Field(ge=1, le=10_000)] = 10
+    test: Literal["welch_log", "welch", "mann_whitney", "paired", "nadeau_bengio"] = "welch_log"
+    """The test between candidates; nadeau_bengio is for repeated splits of one table."""
+    margin: Annotated[float, Field(gt=0)] | None = None
+    """Largest difference of the metric that counts as equivalent (TOST); None: equivalence is not tested."""
+    budget: Budget = Budget()
+
+
+class VerdictKind(Enum):
+    """What a test says of one candidate against another; lower metrics are better."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    EQUIVALENT = "equivalent"
+    CANNOT_TELL = "cannot tell"
+
+
+class Expectation(Value):
+    """What the preset's author found; ``tuilab verify`` checks it."""
+
+    candidate: Name
+    against: Name
+    verdict: VerdictKind
+    sign: Literal["lower", "higher", "either"] = "either"
+    """Whether the candidate's mean metric lies below the other's."""
+
+
+class Patch(Value):
+    """A profile: the fields of a comparison that it changes, written as in the file."""
+
+    task: dict[str, JsonValue] = {}
+    training: dict[str, JsonValue] = {}
+    protocol: dict[str, JsonValue] = {}
+
+
+class Comparison(Value):
+    """A question with everything needed to answer it."""
+
+    title: Line
+    question: Line = ""
+    hypothesis: Line = ""
+    about: Prose = ""
+    """What a curious reader wants: the claim, the theory with its reference, what the result does not show."""
+    task: Task
+    training: Training = Training()
+    protocol: Protocol = Protocol()
+    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1, max_length=len(LETTERS))]
+    expect: tuple[Expectation, ...] = ()
+    profiles: dict[Literal["quick", "gpu"], Patch] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_candidates(cls, data: Any) -> Any:
+        """Candidates write only the training fields in which they differ; fill in the rest."""
+        if not isinstance(data, dict) or not isinstance(data.get("candidates"), list | tuple):
+            return data
+        shared = data.get("training", {})
+        shared = shared.model_dump(mode="json") if isinstance(shared, Training) else shared
+        candidates = [_complete(candidate, shared) for candidate in data["candidates"]]
+        return {**data, "candidates": candidates}
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        names = [candidate.name for candidate in self.candidates]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two candidates are called {name!r}; give each its own name")
+        mentioned = [name for expected in self.expect for name in (expected.candidate, expected.against)]
+        if isinstance(self.protocol.budget.reference, str):
+            mentioned.append(self.protocol.budget.reference)
+        for name in mentioned:
+            if name not in names:
+                raise ValueError(f"there is no candidate {name!r} (there are {', '.join(names)})")
+        return self
+
+    def training_of(self, candidate: Candidate) -> Training:
+        """The candidate's own training, or the comparison's."""
+        return candidate.training or self.training
+
+    def network_of(self, candidate: Candidate, task_facts: TaskFacts | None = None) -> Network:
+        """The candidate's network for this task.
+
+        Raises:
+            LabError: when the loss does not fit the task, or a CSV file cannot be used.
+
+        """
+        known = task_facts or facts(self.task)
+        return Network(candidate.stack, known.in_shape, known.out_features(self.training_of(candidate).loss))
+
+    def with_profile(self, name: str) -> "Comparison":
+        """This comparison with the profile's fields changed; ``full`` is the comparison itself.
+
+        Raises:
+            LabError: when there is no such profile.
+
+        """
+        if name == "full":
+            return self
+        patch = next((p for key, p in self.profiles.items() if key == name), None)
+        if patch is None:
+            raise LabError(f"this preset has no profile {name!r}; it has {', '.join(['full', *self.profiles])}")
+        data = dump(self)
+        for room in ("task", "training", "protocol"):
+            data[room] = merge(data.get(room, {}), getattr(patch, room))
+        return Comparison.model_validate(data)
+
+
+def merge(base: Any, patch: Any) -> Any:
+    """``base`` with the keys of ``patch``, mappings merged key by key; a new ``kind`` replaces the whole mapping."""
+    if not isinstance(base, dict) or not isinstance(patch, dict):
+        return patch
+    if "kind" in patch and patch["kind"] != base.get("kind"):
+        return patch
+    return {**base, **{key: merge(base.get(key), value) for key, value in patch.items()}}
+
+
+def _complete(candidate: Any, shared: Any) -> Any:
+    if not isinstance(candidate, dict) or not isinstance(candidate.get("training"), dict):
+        return candidate
+    return {**candidate, "training": merge(shared, candidate["training"])}
+
+
+def dump(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as JSON-like data without fields at their defaults; ``Comparison.model_validate`` reads it back.
+
+    A candidate's training is written as its difference from the comparison's.
+    """
+    data: dict[str, Any] = comparison.model_dump(mode="json", exclude_defaults=True)
+    data["task"] = {"kind": comparison.task.kind, **data.get("task", {})}
+    _name_kinds(data.get("training", {}), comparison.training)
+    shared = comparison.training.model_dump(mode="json")
+    for written, candidate in zip(data["candidates"], comparison.candidates, strict=True):
+        written.setdefault("stack", "")
+        if candidate.training is not None:
+            own = candidate.training.model_dump(mode="json")
+            written["training"] = {key: value for key, value in own.items() if value != shared[key]}
+    return data
+
+
+def _name_kinds(written: dict[str, Any], training: Training) -> None:
+    """``exclude_defaults`` drops the discriminator of a union; put it back."""
+    for key in ("optimizer", "schedule"):
+        if key in written:
+            written[key] = {"kind": getattr(training, key).kind, **written[key]}

@@ -1,0 +1,60 @@
+"""The one family of errors whose text a user reads.
+
+Every message is a sentence that says what is wrong, where, and what to do.
+"""
+
+
+class LabError(Exception):
+    """Something a user can put right. ``str(error)`` is the whole message, without a traceback."""
+
+
+class NotationError(LabError):
+    """Text that is not stack notation.
+
+    Attributes:
+        text: the notation as given.
+        column: 1-based column where the parser stopped.
+        problem: what was expected there.
+
+    """
+
+    def __init__(self, text: str, column: int, problem: str) -> None:
+        super().__init__(f"stack notation, column {column}: {problem}")
+        self.text = text
+        self.column = column
+        self.problem = problem
+
+
+class ShapeError(LabError):
+    """Layers whose shapes do not fit.
+
+    Attributes:
+        path: position of the layer: indices into the stack, outermost first (as in ``spec.network.Path``).
+        problem: what does not fit and what to do.
+
+    """
+
+    def __init__(self, path: tuple[int, ...], problem: str) -> None:
+        at = ".".join(str(index + 1) for index in path)
+        super().__init__(f"layer {at}: {problem}" if path else problem)
+        self.path = path
+        self.problem = problem
+
+
+class FileError(LabError):
+    """A file of the user's that cannot be read as what it should be.
+
+    Attributes:
+        file: path as the user gave it.
+        line: 1-based line, or None when the file as a whole is at fault.
+        field: dotted field name, or None.
+
+    """
+
+    def __init__(self, file: str, problem: str, line: int | None = None, field: str | None = None) -> None:
+        where = file if line is None else f"{file}, line {line}"
+        super().__init__(f"{where}: {field + ': ' if field else ''}{problem}")
+        self.file = file
+        self.line = line
+        self.field = field
+        self.problem = problem

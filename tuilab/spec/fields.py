@@ -1,0 +1,37 @@
+"""Field types that preset files, the protocol and the store share."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from tuilab.spec.layers import Stack
+from tuilab.spec.notation import format_stack, parse
+
+
+class Value(BaseModel):
+    """Base of all pydantic values: frozen, and extra keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+def _stack(value: object) -> object:
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return parse(str(value))
+    if isinstance(value, tuple):
+        return value
+    raise ValueError("a stack is written as text, such as 4*(14 relu)")
+
+
+StackField = Annotated[
+    Stack,
+    BeforeValidator(_stack),
+    PlainSerializer(format_stack, return_type=str),
+    WithJsonSchema({"type": "string", "description": "stack notation, such as 4*(14 relu)"}),
+]
+PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
+LearningRate = Annotated[float, Field(gt=0, le=100)]
+
+
+def from_name(value: Any) -> Any:
+    """A bare name ``adam`` as ``{"kind": "adam"}``, so that presets need not spell unions out."""
+    return {"kind": value} if isinstance(value, str) else value

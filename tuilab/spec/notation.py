@@ -1,0 +1,411 @@
+"""Stack notation: one short text says a network everywhere.
+
+``parse`` and ``format_stack`` are inverse to each other. The grammar::
+
+    stack    = element*
+    element  = WIDTH | COUNT "*" element | COUNT "*" "(" stack ")" | NAME [ "(" arguments ")" ]
+    WIDTH    = INTEGER [ "!" ]                   a Linear; "!" locks its width
+    NAME(..) = residual(stack) | sum(stack | stack ...) | LAYER(value, name=value ...)
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tuilab.spec.errors import NotationError
+from tuilab.spec.layers import (
+    Activation,
+    ActivationKind,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    Init,
+    Layer,
+    LayerNorm,
+    Linear,
+    MaxPool,
+    Out,
+    Repeat,
+    Residual,
+    Stack,
+    Sum,
+)
+
+MAX_TEXT = 200_000
+"""Characters; longer notation is refused before it is read."""
+MAX_DEPTH = 50
+"""Brackets inside brackets."""
+MAX_INTEGER = 10**15
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<mark>[*×()|,=!]))"
+)
+
+Value: TypeAlias = int | float | bool | str
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    """One argument of a layer: its name, what it takes, and its bounds."""
+
+    name: str
+    kind: type
+    default: Value | None = None
+    required: bool = False
+    low: float = 1
+    high: float = MAX_INTEGER
+
+
+def _width(name: str) -> _Parameter:
+    return _Parameter(name, int, required=True)
+
+
+_BIAS = _Parameter("bias", bool, True)
+_INIT = _Parameter("init", str)
+_LOCKED = _Parameter("locked", bool, False)
+_WINDOW = (
+    _Parameter("kernel_size", int, required=True),
+    _Parameter("stride", int),
+    _Parameter("padding", int, 0, low=0),
+)
+
+_Build: TypeAlias = Callable[[dict[str, Value]], Layer]
+
+
+def _init(values: dict[str, Value]) -> Init | None:
+    return Init(values["init"]) if "init" in values else None
+
+
+def _integer(values: dict[str, Value], name: str, default: int) -> int:
+    return int(values.get(name, default))
+
+
+def _stride(values: dict[str, Value]) -> int | None:
+    return int(values["stride"]) if "stride" in values else None
+
+
+def _linear(v: dict[str, Value]) -> Layer:
+    return Linear(int(v["out_features"]), bool(v.get("bias", True)), _init(v), bool(v.get("locked", False)))
+
+
+def _conv(v: dict[str, Value]) -> Layer:
+    return Conv(
+        int(v["out_channels"]),
+        int(v["kernel_size"]),
+        _integer(v, "stride", 1),
+        _integer(v, "padding", 0),
+        bool(v.get("bias", True)),
+        _init(v),
+        bool(v.get("locked", False)),
+    )
+
+
+def _activation(kind: ActivationKind) -> _Build:
+    return lambda v: Activation(kind, float(v.get("negative_slope", 0.01)))
+
+
+_LAYERS: dict[str, tuple[tuple[_Parameter, ...], _Build]] = {
+    "linear": ((_width("out_features"), _BIAS, _INIT, _LOCKED), _linear),
+    "out": ((_BIAS, _INIT), lambda v: Out(bool(v.get("bias", True)), _init(v))),
+    "dropout": ((_Parameter("p", float, 0.5, low=0, high=1),), lambda v: Dropout(float(v.get("p", 0.5)))),
+    "layernorm": ((), lambda v: LayerNorm()),
+    "batchnorm": ((), lambda v: BatchNorm()),
+    "conv": (
+        (
+            _width("out_channels"),
+            _Parameter("kernel_size", int, required=True),
+            _Parameter("stride", int, 1),
+            _Parameter("padding", int, 0, low=0),
+            _BIAS,
+            _INIT,
+            _LOCKED,
+        ),
+        _conv,
+    ),
+    "maxpool": (_WINDOW, lambda v: MaxPool(int(v["kernel_size"]), _stride(v), _integer(v, "padding", 0))),
+    "avgpool": (_WINDOW, lambda v: AvgPool(int(v["kernel_size"]), _stride(v), _integer(v, "padding", 0))),
+    "flatten": ((), lambda v: Flatten()),
+    **{
+        kind.value: (
+            (_Parameter("negative_slope", float, 0.01, low=0, high=1e6),) if kind is ActivationKind.LEAKY_RELU else (),
+            _activation(kind),
+        )
+        for kind in ActivationKind
+    },
+}
+LAYER_NAMES = (*_LAYERS, "residual", "sum")
+"""Every name the notation knows, for suggestions."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    column: int
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens, at = [], 0
+    end = len(text.rstrip())
+    while at < end:
+        match = _TOKEN.match(text, at)
+        if match is None:
+            column = at + len(text[at:]) - len(text[at:].lstrip()) + 1
+            raise NotationError(text, column, f"unexpected character {text[column - 1]!r}")
+        kind = match.lastgroup or ""
+        tokens.append(_Token(kind, match.group(kind), match.start(kind) + 1))
+        at = match.end()
+    tokens.append(_Token("end", "", len(text) + 1))
+    return tokens
+
+
+class _Parser:
+    """Recursive descent over the tokens of one text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = _tokens(text)
+        self.at = 0
+        self.depth = 0
+
+    @property
+    def token(self) -> _Token:
+        return self.tokens[self.at]
+
+    def fail(self, problem: str, token: _Token | None = None) -> NotationError:
+        return NotationError(self.text, (token or self.token).column, problem)
+
+    def take(self, mark: str) -> bool:
+        if self.token.kind == "mark" and self.token.text == mark:
+            self.at += 1
+            return True
+        return False
+
+    def expect(self, mark: str, why: str) -> None:
+        if not self.take(mark):
+            found = f"found {self.token.text!r}" if self.token.kind != "end" else "the text ends"
+            raise self.fail(f"expected {mark!r} {why}, but {found}")
+
+    def stack(self) -> Stack:
+        layers: list[Layer] = []
+        while self.token.kind in ("number", "name"):
+            layers.append(self.element())
+        return tuple(layers)
+
+    def body(self, what: str) -> Stack:
+        """A bracketed stack that is not empty; the opening bracket is already taken."""
+        start = self.token
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self.fail(f"brackets nest deeper than {MAX_DEPTH}", start)
+        stack = self.stack()
+        if not stack:
+            raise self.fail(f"{what} needs at least one layer inside its brackets", start)
+        self.depth -= 1
+        return stack
+
+    def element(self) -> Layer:
+        token = self.token
+        self.at += 1
+        if token.kind == "name":
+            return self.named(token)
+        count = self.integer(token)
+        if self.take("*") or self.take("×"):
+            return self.repeat(count)
+        return Linear(count, locked=self.take("!"))
+
+    def repeat(self, times: int) -> Layer:
+        if self.take("("):
+            body = self.body("a repeat")
+            self.expect(")", "to close the repeat")
+            return Repeat(times, body)
+        if self.token.kind not in ("number", "name"):
+            raise self.fail("expected a layer or '(' after '*'")
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self.fail(f"repeats nest deeper than {MAX_DEPTH}")
+        layer = self.element()
+        self.depth -= 1
+        return Repeat(times, (layer,))
+
+    def named(self, token: _Token) -> Layer:
+        name = token.text.lower()
+        if name == "residual":
+            self.expect("(", "after residual")
+            body = self.body("residual")
+            self.expect(")", "to close residual")
+            return Residual(body)
+        if name == "sum":
+            self.expect("(", "after sum")
+            branches = [self.body("a branch of sum")]
+            while self.take("|"):
+                branches.append(self.body("a branch of sum"))
+            self.expect(")", "to close sum (branches are separated by '|')")
+            return Sum(tuple(branches))
+        if name not in _LAYERS:
+            raise self.fail(f"unknown layer {token.text!r}{_suggestion(name)}", token)
+        parameters, build = _LAYERS[name]
+        return build(self.arguments(token, parameters))
+
+    def arguments(self, layer: _Token, parameters: tuple[_Parameter, ...]) -> dict[str, Value]:
+        values: dict[str, Value] = {}
+        if self.take("("):
+            position = 0
+            while not self.take(")"):
+                if position:
+                    self.expect(",", f"or ')' in the arguments of {layer.text}")
+                self.argument(layer, parameters, position, values)
+                position += 1
+        missing = next((p.name for p in parameters if p.required and p.name not in values), None)
+        if missing:
+            raise self.fail(f"{layer.text} needs {missing}, as in {layer.text}({missing}=8)", layer)
+        return values
+
+    def argument(
+        self, layer: _Token, parameters: tuple[_Parameter, ...], position: int, values: dict[str, Value]
+    ) -> None:
+        token = self.token
+        following = self.tokens[min(self.at + 1, len(self.tokens) - 1)]
+        if token.kind == "name" and following.text == "=":
+            self.at += 2
+            parameter = next((p for p in parameters if p.name == token.text), None)
+            if parameter is None:
+                names = ", ".join(p.name for p in parameters) or "none"
+                raise self.fail(f"{layer.text} has no argument {token.text!r} (it takes {names})", token)
+        elif position < len(parameters):
+            parameter = parameters[position]
+        elif token.kind == "end":
+            raise self.fail(f"expected ')' to close {layer.text}, but the text ends")
+        else:
+            raise self.fail(f"{layer.text} takes at most {len(parameters)} arguments", token)
+        if parameter.name in values:
+            raise self.fail(f"{parameter.name} is given twice", token)
+        values[parameter.name] = self.value(parameter)
+
+    def value(self, parameter: _Parameter) -> Value:
+        token = self.token
+        self.at += 1
+        if parameter.kind is bool:
+            if token.text.lower() not in ("true", "false"):
+                raise self.fail(f"{parameter.name} is true or false, not {token.text!r}", token)
+            return token.text.lower() == "true"
+        if parameter.kind is str:
+            if token.text not in [init.value for init in Init]:
+                raise self.fail(f"{parameter.name} is one of {', '.join(i.value for i in Init)}", token)
+            return token.text
+        if token.kind != "number":
+            raise self.fail(f"{parameter.name} is a number, not {token.text or 'the end of the text'!r}", token)
+        if parameter.kind is int:
+            return self.integer(token, parameter)
+        number = float(token.text.replace("_", ""))
+        if not parameter.low <= number <= parameter.high:
+            raise self.fail(f"{parameter.name} lies between {parameter.low:g} and {parameter.high:g}", token)
+        return number
+
+    def integer(self, token: _Token, parameter: _Parameter | None = None) -> int:
+        name = parameter.name if parameter else "a width or count"
+        low = int(parameter.low) if parameter else 1
+        digits = token.text.replace("_", "")
+        if not digits.isdecimal():
+            raise self.fail(f"{name} is a whole number, not {token.text}", token)
+        if len(digits) > 16 or not low <= int(digits) <= MAX_INTEGER:
+            raise self.fail(f"{name} is at least {low} and at most 10^15", token)
+        return int(digits)
+
+
+def _suggestion(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, LAYER_NAMES, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f" (known: {', '.join(LAYER_NAMES)})"
+
+
+def parse(text: str) -> Stack:
+    """The stack that ``text`` says; the empty text is the empty stack.
+
+    Raises:
+        NotationError: with the column and what was expected there.
+
+    """
+    if len(text) > MAX_TEXT:
+        raise NotationError(text[:80], MAX_TEXT, f"longer than {MAX_TEXT:,} characters")
+    parser = _Parser(text)
+    stack = parser.stack()
+    if parser.token.kind != "end":
+        raise parser.fail(f"expected a layer, but found {parser.token.text!r}")
+    return stack
+
+
+def format_stack(stack: Stack) -> str:
+    """The notation of ``stack``; ``parse(format_stack(s)) == s``."""
+    return " ".join(map(format_layer, stack))
+
+
+def format_layer(layer: Layer) -> str:
+    """The notation of one layer, with every argument that differs from its default."""
+    match layer:
+        case Linear(width, True, None, locked):
+            return f"{width}!" if locked else str(width)
+        case Linear(width, bias, init, locked):
+            return _call("linear", [str(width)], bias=bias, init=init, locked=locked)
+        case Out(bias, init):
+            return _call("out", [], bias=bias, init=init)
+        case Activation(ActivationKind.LEAKY_RELU, slope):
+            return "leaky_relu" if slope == 0.01 else f"leaky_relu({slope!r})"
+        case Activation(kind, _):
+            return kind.value
+        case Dropout(p):
+            return f"dropout({p!r})"
+        case LayerNorm():
+            return "layernorm"
+        case BatchNorm():
+            return "batchnorm"
+        case Conv(channels, kernel, stride, padding, bias, init, locked):
+            return _call(
+                "conv",
+                [str(channels), str(kernel)],
+                stride=None if stride == 1 else stride,
+                padding=padding or None,
+                bias=bias,
+                init=init,
+                locked=locked,
+            )
+        case MaxPool(kernel, pool_stride, padding):
+            return _call("maxpool", [str(kernel)], stride=pool_stride, padding=padding or None)
+        case AvgPool(kernel, pool_stride, padding):
+            return _call("avgpool", [str(kernel)], stride=pool_stride, padding=padding or None)
+        case Flatten():
+            return "flatten"
+        case Residual(body):
+            return f"residual({format_stack(body)})"
+        case Sum(branches):
+            return f"sum({' | '.join(map(format_stack, branches))})"
+        case Repeat(times, body):
+            return f"{times}*({format_stack(body)})"
+
+
+def _call(
+    name: str,
+    arguments: list[str],
+    *,
+    stride: int | None = None,
+    padding: int | None = None,
+    bias: bool = True,
+    init: Init | None = None,
+    locked: bool = False,
+) -> str:
+    arguments = list(arguments)
+    if stride is not None:
+        arguments.append(f"stride={stride}")
+    if padding is not None:
+        arguments.append(f"padding={padding}")
+    if not bias:
+        arguments.append("bias=false")
+    if init is not None:
+        arguments.append(f"init={init.value}")
+    if locked:
+        arguments.append("locked=true")
+    return f"{name}({', '.join(arguments)})" if arguments else name

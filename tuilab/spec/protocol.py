@@ -1,0 +1,144 @@
+"""What the runner and an engine say to each other: one JSON line each, requests down, events up."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from tuilab.spec.fields import StackField, Value
+from tuilab.spec.task import Task
+from tuilab.spec.training import Training
+
+
+class Replica(Value):
+    """One run inside a group."""
+
+    run: int
+    """The store's id of the run."""
+    seed_index: int
+    """Which seed: data and initialisation derive from (experiment seed, seed index, purpose)."""
+    lr: float
+
+
+class TrainGroup(Value):
+    """Request: train one network, ``len(replicas)`` times, as one batch of replicas."""
+
+    kind: Literal["train"] = "train"
+    group: int
+    stack: StackField
+    task: Task
+    training: Training
+    seed: int
+    """The experiment seed."""
+    replicas: tuple[Replica, ...]
+    device: str = "cpu"
+    threads: int = 1
+
+
+class StopGroup(Value):
+    """Request: end a group now; its replicas are reported as they stand by GroupFinished with ``stopped``."""
+
+    kind: Literal["stop"] = "stop"
+    group: int
+
+
+class PauseGroup(Value):
+    """Request: hold a group (or go on with it) between two steps."""
+
+    kind: Literal["pause"] = "pause"
+    group: int
+    paused: bool
+
+
+class Shutdown(Value):
+    """Request: end the process once idle."""
+
+    kind: Literal["shutdown"] = "shutdown"
+
+
+class Ready(Value):
+    """Event: the engine has imported torch and takes requests."""
+
+    kind: Literal["ready"] = "ready"
+    torch: str
+    device_name: str
+    cuda: tuple[str, ...] = ()
+    """Names of the CUDA devices seen."""
+
+
+class GroupStarted(Value):
+    """Event: data and modules are made, the first step follows."""
+
+    kind: Literal["started"] = "started"
+    group: int
+    num_params: int
+    """Parameters of one replica, counted on the built tensors."""
+
+
+class Points(Value):
+    """Event: reported losses of some runs at some steps; None where a run has left or a value is not finite."""
+
+    kind: Literal["points"] = "points"
+    group: int
+    runs: tuple[int, ...]
+    steps: tuple[int, ...]
+    train_loss: tuple[tuple[float | None, ...], ...]
+    """(steps, runs): mean over the steps since the last report."""
+    eval_loss: tuple[tuple[float | None, ...], ...]
+    """(steps, runs): on the validation part."""
+    metric: tuple[tuple[float | None, ...], ...]
+    """(steps, runs): on the validation part."""
+
+
+class RunFinished(Value):
+    """Event: one run took all its steps."""
+
+    kind: Literal["run_finished"] = "run_finished"
+    group: int
+    run: int
+    train_loss: float | None
+    """On the whole training part (at most its first 4,096 examples) after the last step."""
+    train_metric: float | None
+    val_loss: float | None
+    val_metric: float | None
+    test_loss: float | None
+    test_metric: float | None
+    dead_fraction: float | None = None
+    """Share of ReLU units that are zero on every validation example; None without ReLU."""
+
+
+class RunFailed(Value):
+    """Event: one run diverged; its neighbours go on."""
+
+    kind: Literal["run_failed"] = "run_failed"
+    group: int
+    run: int
+    step: int
+    reason: str
+
+
+class GroupFinished(Value):
+    """Event: every replica of the group has finished, failed or been stopped."""
+
+    kind: Literal["finished"] = "finished"
+    group: int
+    seconds: float
+    """Wall time of training and evaluation, without building."""
+    steps: int
+    """Optimiser steps taken, summed over replicas."""
+    stopped: bool = False
+
+
+class GroupFailed(Value):
+    """Event: the group could not be trained at all."""
+
+    kind: Literal["failed"] = "failed"
+    group: int
+    reason: str
+
+
+Request = Annotated[TrainGroup | StopGroup | PauseGroup | Shutdown, Field(discriminator="kind")]
+Event = Annotated[
+    Ready | GroupStarted | Points | RunFinished | RunFailed | GroupFinished | GroupFailed, Field(discriminator="kind")
+]
+REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,0 +1,150 @@
+"""Training: how a network is optimised."""
+
+from enum import Enum
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from tuilab.spec.fields import LearningRate, PositiveInt, Value, from_name
+from tuilab.spec.layers import Init
+
+MomentumFactor = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Sgd(Value):
+    """Stochastic gradient descent, with classical (Polyak) or Nesterov momentum as in torch.optim.SGD."""
+
+    kind: Literal["sgd"] = "sgd"
+    momentum: MomentumFactor = 0.0
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Momentum(Value):
+    """SGD with classical momentum 0.9; short for ``sgd`` with ``momentum``."""
+
+    kind: Literal["momentum"] = "momentum"
+    momentum: MomentumFactor = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Nesterov(Value):
+    """SGD with Nesterov momentum 0.9 (Sutskever et al. 2013)."""
+
+    kind: Literal["nesterov"] = "nesterov"
+    momentum: MomentumFactor = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Adam(Value):
+    """Adam (Kingma and Ba 2015); weight decay is added to the gradient as in torch.optim.Adam."""
+
+    kind: Literal["adam"] = "adam"
+    beta1: MomentumFactor = 0.9
+    beta2: MomentumFactor = 0.999
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+class AdamW(Value):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    kind: Literal["adamw"] = "adamw"
+    beta1: MomentumFactor = 0.9
+    beta2: MomentumFactor = 0.999
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+
+
+class RmsProp(Value):
+    """RMSprop (Tieleman and Hinton 2012), as in torch.optim.RMSprop."""
+
+    kind: Literal["rmsprop"] = "rmsprop"
+    alpha: MomentumFactor = 0.99
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    momentum: MomentumFactor = 0.0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+Optimizer = Annotated[
+    Annotated[Sgd | Momentum | Nesterov | Adam | AdamW | RmsProp, Field(discriminator="kind")],
+    BeforeValidator(from_name),
+]
+
+
+class Constant(Value):
+    """The learning rate as given, all the way."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class Cosine(Value):
+    """Half a cosine from the learning rate to ``final`` times it, after a linear warm-up."""
+
+    kind: Literal["cosine"] = "cosine"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Part of the steps during which the rate rises linearly from zero."""
+    final: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class StepDecay(Value):
+    """The learning rate times ``gamma`` after every ``every`` steps."""
+
+    kind: Literal["step"] = "step"
+    every: PositiveInt = 500
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+
+
+class Warmup(Value):
+    """A linear rise from zero over part of the steps, then constant."""
+
+    kind: Literal["warmup"] = "warmup"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+Schedule = Annotated[
+    Annotated[Constant | Cosine | StepDecay | Warmup, Field(discriminator="kind")], BeforeValidator(from_name)
+]
+
+
+class Loss(Enum):
+    """What is minimised, as a mean over the batch (and over outputs for regression)."""
+
+    CROSS_ENTROPY = "cross_entropy"
+    """Softmax cross-entropy; one output per class."""
+    BCE = "bce"
+    """Sigmoid cross-entropy on one output; two classes only."""
+    MSE = "mse"
+    """Mean squared error."""
+    L4 = "l4"
+    """Mean fourth power of the error (Arora, Cohen and Hazan 2018)."""
+
+
+class Training(Value):
+    """How a candidate is trained."""
+
+    optimizer: Optimizer = Adam()
+    lr: LearningRate | None = None
+    """A fixed learning rate. Without it the protocol tunes one per candidate over its grid."""
+    schedule: Schedule = Cosine()
+    steps: PositiveInt = 1000
+    """Optimiser updates."""
+    batch_size: PositiveInt | Literal["full"] = 128
+    """Examples a step, drawn by shuffling epochs; ``full`` is the whole training set."""
+    loss: Loss | None = None
+    """Without it, cross-entropy for classes and the mean squared error for numbers."""
+    init: Init = Init.HE_NORMAL
+    init_scale: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """Multiplies the initial weights."""
+    bias_std: Annotated[float, Field(ge=0, le=10)] = 0.05
+    """Standard deviation of the initial biases; the inits ``torch`` and ``identity`` set biases their own way."""
+
+
+def report_steps(steps: int) -> tuple[int, ...]:
+    """The steps after which losses are reported: dense at first, then every hundredth of the whole.
+
+    Starts with 0 (before training) and ends with ``steps``; at most about 130 entries.
+    """
+    stride = max(1, -(-steps // 100))
+    early = {round(1.5**k) for k in range(64) if 1.5**k < min(steps, 2 * stride)}
+    return tuple(sorted({0, steps} | early | set(range(stride, steps, stride))))

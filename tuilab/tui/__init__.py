@@ -1,0 +1,1 @@
+"""SHOWS: the terminal interface. The only room that imports textual and plotext."""
