@@ -11,14 +11,15 @@ from tuilab.spec.network import Network
 from tuilab.spec.task import Task, TaskFacts, facts
 from tuilab.spec.training import Training
 
+_PRINTABLE = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
 ]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=400, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
-Prose = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=20_000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
-]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=400, pattern=_PRINTABLE)]
+Prose = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000, pattern=_PRINTABLE)]
 
+LR_GRID = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+"""Half decades that hold the best learning rate of nearly every network here."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """A candidate's letter on screen is that of its position."""
 
@@ -59,14 +60,7 @@ class Protocol(Value):
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """The experiment seed, from which every random number derives."""
-    lr_grid: Annotated[tuple[LearningRate, ...], Field(min_length=1, max_length=30)] = (
-        1e-3,
-        3e-3,
-        1e-2,
-        3e-2,
-        1e-1,
-        3e-1,
-    )
+    lr_grid: Annotated[tuple[LearningRate, ...], Field(min_length=1, max_length=30)] = LR_GRID
     """Learning rates that every candidate is tuned over; unused where the training fixes one."""
     extend_grid: bool = True
     """Try further learning rates when the best sits at an edge of the grid."""
@@ -123,7 +117,7 @@ class Comparison(Value):
 
     @model_validator(mode="before")
     @classmethod
-    def _complete_candidates(cls, data: Any) -> Any:
+    def _complete_candidates(cls, data: object) -> object:
         """Candidates write only the training fields in which they differ; fill in the rest."""
         if not isinstance(data, dict) or not isinstance(data.get("candidates"), list | tuple):
             return data
@@ -178,7 +172,7 @@ class Comparison(Value):
         return Comparison.model_validate(data)
 
 
-def merge(base: Any, patch: Any) -> Any:
+def merge(base: object, patch: object) -> object:
     """``base`` with the keys of ``patch``, mappings merged key by key; a new ``kind`` replaces the whole mapping."""
     if not isinstance(base, dict) or not isinstance(patch, dict):
         return patch
@@ -187,7 +181,7 @@ def merge(base: Any, patch: Any) -> Any:
     return {**base, **{key: merge(base.get(key), value) for key, value in patch.items()}}
 
 
-def _complete(candidate: Any, shared: Any) -> Any:
+def _complete(candidate: object, shared: object) -> object:
     if not isinstance(candidate, dict) or not isinstance(candidate.get("training"), dict):
         return candidate
     return {**candidate, "training": merge(shared, candidate["training"])}

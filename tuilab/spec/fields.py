@@ -1,6 +1,6 @@
 """Field types that preset files, the protocol and the store share."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
@@ -32,6 +32,6 @@ PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 LearningRate = Annotated[float, Field(gt=0, le=100)]
 
 
-def from_name(value: Any) -> Any:
+def from_name(value: object) -> object:
     """A bare name ``adam`` as ``{"kind": "adam"}``, so that presets need not spell unions out."""
     return {"kind": value} if isinstance(value, str) else value

@@ -59,9 +59,7 @@ def output_shape(layer: Layer, shape: Shape, path: tuple[int, ...] = ()) -> Shap
     match layer:
         case Linear(width):
             if len(shape) == 3:
-                raise ShapeError(
-                    path, f"linear needs a flat input but gets an image {_says(shape)}; add flatten before"
-                )
+                raise ShapeError(path, f"linear needs a flat input but gets {_says(shape)}; add flatten before it")
             return (*shape[:-1], width)
         case Out():
             raise ShapeError(path, "out needs the output size of a task; give it (--out), or write its width")
@@ -85,7 +83,7 @@ def output_shape(layer: Layer, shape: Shape, path: tuple[int, ...] = ()) -> Shap
             if result != shape:
                 raise ShapeError(
                     path,
-                    f"residual adds its input {_says(shape)} to a branch that ends in {_says(result)}; make them equal",
+                    f"residual adds its input {_says(shape)} to a branch ending in {_says(result)}; make them equal",
                 )
             return shape
         case Sum(branches):

@@ -27,4 +27,5 @@ class Table:
 
 
 def read_table(path: str, target: str, predict: Literal["auto", "classification", "regression"] = "auto") -> Table:
+    """Read a file."""
     raise NotImplementedError

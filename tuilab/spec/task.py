@@ -33,7 +33,10 @@ class _Generated(Value):
 
 
 class Spirals(_Generated):
-    """Interleaved spirals in the plane: r = sqrt(U), angle = 2 pi (turns r + class / classes), x = 1.7 (r e^(i angle) + noise N)."""
+    """Interleaved spirals in the plane.
+
+    r = sqrt(U), angle = 2 pi (turns r + class / classes), x = 1.7 (r (cos angle, sin angle) + noise N).
+    """
 
     kind: Literal["spirals"] = "spirals"
     turns: Annotated[float, Field(gt=0, le=20)] = 2.0
@@ -251,8 +254,8 @@ def facts(task: Task) -> TaskFacts:
             side = 8 + shift
             return TaskFacts((1, side, side) if image else (side * side,), 10, 1, _training_rows(task, 1797))
         case Bundled(kind=name):
-            rows, columns, classes = _BUNDLED[name]
-            return TaskFacts((columns,), classes, 1, _training_rows(task, rows))
+            rows, columns, bundled_classes = _BUNDLED[name]
+            return TaskFacts((columns,), bundled_classes, 1, _training_rows(task, rows))
         case Csv():
             table = read_table(task.path, task.target, task.predict)
             return TaskFacts((table.num_inputs,), table.classes, 1, _training_rows(task, table.num_rows))

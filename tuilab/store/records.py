@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
+from tuilab.analysis.result import Result
 from tuilab.spec.comparison import Comparison
 
 
@@ -39,7 +39,6 @@ class ExperimentRecord:
         id: short, unique, sorts by time of creation.
         comparison: exactly what is run.
         source: preset name or file that it came from; empty for a comparison built on the bench.
-        base: folder that relative CSV paths start at.
         status: as the store says, LOST where its runner is gone.
         message: one sentence on why it failed or stopped; empty otherwise.
         created, started, ended: seconds since the epoch; None where not yet.
@@ -54,7 +53,6 @@ class ExperimentRecord:
     id: str
     comparison: Comparison
     source: str
-    base: Path
     status: Status
     message: str
     created: float
@@ -63,7 +61,7 @@ class ExperimentRecord:
     device: str
     planned_steps: int
     done_steps: int
-    result: "Result | None"
+    result: Result | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,50 +98,3 @@ class Point:
     train_loss: float | None
     eval_loss: float | None
     metric: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateResult:
-    """What the final runs of one candidate say.
-
-    Attributes:
-        name, notation: the candidate's.
-        num_params, macs: per network, and per sample.
-        lr: the learning rate of its final runs; None until tuned.
-        values: test metric of each finished final run, by seed index.
-        mean, half_width: of the values, with the 95 % t interval; None without values (half_width: with one).
-        failures: final runs that diverged.
-        steps_per_second: optimiser steps, over all replicas of its groups; None until a group has ended.
-
-    """
-
-    name: str
-    notation: str
-    num_params: int
-    macs: int
-    lr: float | None
-    values: tuple[float, ...]
-    mean: float | None
-    half_width: float | None
-    failures: int
-    steps_per_second: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What an experiment says so far.
-
-    Attributes:
-        metric: name of the metric, ``error`` or ``nmse``; lower is better.
-        candidates: in the comparison's order.
-        verdict: one sentence; says so when it is interim.
-        comparisons: one sentence for each further pair, most interesting first.
-        complete: whether every planned final run has ended.
-
-    """
-
-    metric: str
-    candidates: tuple[CandidateResult, ...]
-    verdict: str
-    comparisons: tuple[str, ...] = ()
-    complete: bool = False
