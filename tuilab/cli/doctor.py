@@ -1,0 +1,121 @@
+"""``tuilab doctor``: what this machine, this terminal and this lab are."""
+
+import argparse
+import importlib.metadata
+import json
+import locale
+import os
+import platform
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from tuilab import __version__
+from tuilab.cli.output import Json, print_json, say
+from tuilab.store.home import lab_home, store_file
+from tuilab.tui.palette import default_glyphs
+
+_PACKAGES = ("torch", "textual", "plotext", "pydantic", "numpy", "scipy", "scikit-learn", "rich")
+_TORCH = """import json, torch
+print(json.dumps({"devices": ["cpu"] + [f"cuda:{i} {torch.cuda.get_device_name(i)}"
+    for i in range(torch.cuda.device_count())], "threads": torch.get_num_threads(), "cuda": torch.version.cuda}))"""
+_TORCH_LIMIT = 60
+"""Seconds that importing torch may take before doctor goes on without it."""
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Print versions, devices, threads, where the lab lives and what the terminal can do."""
+    report = _report()
+    if arguments.json:
+        print_json(report)
+        return 0
+    for section, facts in report.items():
+        say(section)
+        for name, value in facts.items():
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            say(f"  {name:<14} {shown}")
+    return 0
+
+
+def _report() -> dict[str, dict[str, Json]]:
+    versions: dict[str, Json] = {"tuilab": __version__, "python": platform.python_version()}
+    versions |= {name: _version(name) for name in _PACKAGES}
+    versions["sqlite"] = sqlite3.sqlite_version
+    return {
+        "versions": versions,
+        "machine": {
+            "system": platform.platform(),
+            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            **_torch(),
+        },
+        "lab": _lab(lab_home()),
+        "terminal": _terminal(),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _torch() -> dict[str, Json]:
+    """Ask torch in a process of its own: importing it here would take the memory of every command that follows."""
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", _TORCH],
+            capture_output=True,
+            text=True,
+            timeout=_TORCH_LIMIT,
+            check=True,
+        )
+        facts: dict[str, Json] = json.loads(answer.stdout)
+    except subprocess.TimeoutExpired:
+        return {"devices": f"unknown: importing torch took more than {_TORCH_LIMIT} s"}
+    except (subprocess.CalledProcessError, ValueError) as error:
+        said = getattr(error, "stderr", "") or str(error)
+        return {"devices": f"unknown: torch does not start: {said.strip().splitlines()[-1]}"}
+    return facts
+
+
+def _lab(home: Path) -> dict[str, Json]:
+    store = store_file(home)
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    return {
+        "home": str(home),
+        "store": f"{store.stat().st_size:,} bytes" if store.exists() else "none yet",
+        "check": _check(store),
+        "writable": "yes" if os.access(existing, os.W_OK) else f"no: {existing} cannot be written",
+        "free": f"{shutil.disk_usage(existing).free / 2**30:.1f} GiB",
+    }
+
+
+def _check(store: Path) -> str:
+    if not store.exists():
+        return "nothing to check"
+    try:
+        connection = sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)
+        try:
+            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return f"damaged: {error}"
+    return f"{answer} (journal mode {mode})"
+
+
+def _terminal() -> dict[str, Json]:
+    size = shutil.get_terminal_size(fallback=(0, 0))
+    return {
+        "TERM": os.environ.get("TERM", "not set"),
+        "COLORTERM": os.environ.get("COLORTERM", "not set"),
+        "size": f"{size.columns}x{size.lines}" if size.columns else "no terminal",
+        "encoding": f"{sys.stdout.encoding or 'unknown'} (locale {locale.getpreferredencoding(False)})",
+        "NO_COLOR": "set" if os.environ.get("NO_COLOR") else "not set",
+        "ssh": "yes" if os.environ.get("SSH_CONNECTION") else "no",
+        "charts": default_glyphs(os.environ),
+    }

@@ -1,0 +1,187 @@
+"""Commands on experiments in the store: list, show, stop, pause, remove, export."""
+
+import argparse
+import csv
+import sys
+import time
+from dataclasses import asdict
+from enum import Enum
+
+from tuilab.cli.output import Json, is_terminal, print_json, say
+from tuilab.runner import client
+from tuilab.store.home import lab_home
+from tuilab.store.reader import Reader
+from tuilab.store.records import ExperimentRecord, Point, RunRecord
+from tuilab.store.writer import Writer
+
+EXPORT_BATCH = 50_000
+"""Points read at a time."""
+
+
+def ls(arguments: argparse.Namespace) -> int:
+    """List the experiments, newest first."""
+    reader = Reader(lab_home())
+    records = reader.experiments()
+    if arguments.json:
+        print_json([_line(record) for record in records])
+        return 0
+    if not records:
+        say("no experiments yet; tuilab presets lists what there is to run")
+    for record in records:
+        created = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.created))
+        verdict = record.result.verdict if record.result else record.message
+        say(f"{record.id}  {record.status.value:<8}  {created}  {record.comparison.title}")
+        if verdict:
+            say(f"{'':10}{verdict}")
+    return 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Show curves, table and verdict of an experiment."""
+    reader = Reader(lab_home())
+    record = reader.find(arguments.id)
+    if arguments.json:
+        from tuilab.cli.run import document
+
+        print_json(document(record))
+    else:
+        print_experiment(reader, record)
+    return 0
+
+
+def print_experiment(reader: Reader, record: ExperimentRecord) -> None:
+    """Print an experiment for a person: charts, table, verdict."""
+    from rich.console import Console
+
+    from tuilab.tui.plain import experiment_view
+
+    console = Console(highlight=False, soft_wrap=not is_terminal())
+    points = list(_points(reader, record.id))
+    for part in experiment_view(record, reader.runs(record.id), points, width=console.width, color=is_terminal()):
+        console.print(part)
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    """Stop an experiment."""
+    return _tell(arguments, client.stop, "stopping")
+
+
+def pause(arguments: argparse.Namespace) -> int:
+    """Pause an experiment."""
+    return _tell(arguments, client.pause, "pausing")
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """Go on with a paused experiment."""
+    return _tell(arguments, client.resume, "resuming")
+
+
+def rm(arguments: argparse.Namespace) -> int:
+    """Remove an experiment that has ended."""
+    home = lab_home()
+    reader = Reader(home)
+    identity = reader.find(arguments.id).id
+    reader.close()
+    with Writer(home) as writer:
+        writer.delete(identity)
+    say(f"removed {identity}")
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Print an experiment's runs and points as CSV or JSON."""
+    reader = Reader(lab_home())
+    record = reader.find(arguments.id)
+    runs = reader.runs(record.id)
+    names = [candidate.name for candidate in record.comparison.candidates]
+    if arguments.to == "json":
+        _export_json(reader, record, runs)
+        return 0
+    table = csv.writer(sys.stdout)
+    if arguments.what == "runs":
+        fields = [name for name in RunRecord.__dataclass_fields__ if name != "candidate"]
+        table.writerow(["candidate", *fields])
+        for run in runs:
+            table.writerow([names[run.candidate], *(_plain(getattr(run, name)) for name in fields)])
+        return 0
+    by_id = {run.id: run for run in runs}
+    table.writerow(["candidate", "phase", "seed_index", "lr", "run", "step", "train_loss", "eval_loss", "metric"])
+    for point in _points(reader, record.id):
+        run = by_id[point.run]
+        table.writerow(
+            [
+                names[run.candidate],
+                run.phase.value,
+                run.seed_index,
+                run.lr,
+                point.run,
+                point.step,
+                point.train_loss,
+                point.eval_loss,
+                point.metric,
+            ]
+        )
+    return 0
+
+
+def _export_json(reader: Reader, record: ExperimentRecord, runs: list[RunRecord]) -> None:
+    from tuilab.cli.run import document
+    from tuilab.spec.comparison import dump
+
+    curves: dict[int, list[Json]] = {run.id: [] for run in runs}
+    for point in _points(reader, record.id):
+        curves[point.run].append([point.step, point.train_loss, point.eval_loss, point.metric])
+    rows = [{**{key: _plain(value) for key, value in asdict(run).items()}, "points": curves[run.id]} for run in runs]
+    summary = document(record)
+    print_json(
+        {
+            "experiment": record.id,
+            "comparison": dump(record.comparison),
+            "summary": summary,
+            "point_fields": ["step", "train_loss", "eval_loss", "metric"],
+            "runs": rows,
+        }
+    )
+
+
+def _points(reader: Reader, identity: str) -> list[Point]:
+    points: list[Point] = []
+    while batch := reader.points(identity, points[-1].rowid if points else 0, EXPORT_BATCH):
+        points += batch
+    return points
+
+
+def _plain(value: object) -> Json:
+    if isinstance(value, Enum):
+        return str(value.value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def _line(record: ExperimentRecord) -> Json:
+    return {
+        "experiment": record.id,
+        "status": record.status.value,
+        "title": record.comparison.title,
+        "source": record.source,
+        "task": record.comparison.task.kind,
+        "created": record.created,
+        "planned_steps": record.planned_steps,
+        "done_steps": record.done_steps,
+        "verdict": record.result.verdict if record.result else None,
+        "message": record.message,
+    }
+
+
+def _tell(arguments: argparse.Namespace, command: "client.Tell", doing: str) -> int:
+    home = lab_home()
+    reader = Reader(home)
+    record = reader.find(arguments.id)
+    reader.close()
+    if record.status.ended:
+        say(f"{record.id} is {record.status.value} already")
+        return 0
+    command(home, record.id)
+    say(f"{doing} {record.id}")
+    return 0

@@ -1,0 +1,56 @@
+"""Starting the interface: at the library, at a preset or file, or at an experiment."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from tuilab.spec.errors import LabError
+
+
+def open_interface(arguments: list[str]) -> int:
+    """``tuilab`` and ``tuilab PRESET_OR_FILE``: the interface, until it is left."""
+    if len(arguments) > 1:
+        raise LabError(f"unexpected {arguments[1]!r}: give one preset, file or command (see tuilab --help)")
+    path = _find(arguments[0]) if arguments else None
+    _need_terminal()
+    from tuilab.store.home import lab_home
+    from tuilab.tui.start import run
+
+    return run(lab_home(), open_path=path)
+
+
+def attach(arguments: argparse.Namespace) -> int:
+    """``tuilab attach ID``: the interface at an experiment."""
+    from tuilab.store.home import lab_home
+    from tuilab.store.reader import Reader
+
+    home = lab_home()
+    reader = Reader(home)
+    experiment = reader.find(arguments.id).id
+    reader.close()
+    _need_terminal()
+    from tuilab.tui.start import run
+
+    return run(home, attach=experiment)
+
+
+def _find(name: str) -> Path:
+    from tuilab.spec.presets import find_preset
+
+    try:
+        return find_preset(name)
+    except LabError as error:
+        raise LabError(f"{name!r} is neither a command nor a preset or file: {error}") from error
+
+
+def _need_terminal() -> None:
+    """Textual paints on standard error and reads standard input; both must be a real terminal."""
+    term = os.environ.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        raise LabError(
+            f"the interface needs a terminal that can move its cursor, and TERM is {term or 'not set'!r}; "
+            "use tuilab run, ls and show here, or set TERM (for example xterm-256color)"
+        )
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+        raise LabError("the interface needs a terminal on standard input, output and error; use tuilab run in scripts")

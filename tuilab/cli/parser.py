@@ -1,0 +1,115 @@
+"""The commands, their options and their help."""
+
+import argparse
+from collections.abc import Callable
+from importlib import import_module
+from typing import NoReturn, TypeAlias
+
+from tuilab import __version__
+from tuilab.spec.errors import LabError
+
+Command: TypeAlias = Callable[[argparse.Namespace], int]
+
+_DESCRIPTION = """A laboratory for neural-network architecture that lives in a terminal.
+
+Without a command, tuilab opens its interface: the library, or the preset, file or share line given."""
+_EPILOG = "ID is an experiment's id, a unique beginning of it, or `last`. $TUILAB_HOME moves the lab."
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence instead of printing the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise LabError(f"{message} (see {self.prog} --help)")
+
+
+def _late(module: str, name: str) -> Command:
+    """The command ``name`` of a module that is imported only when it runs, so that starting stays fast."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        command: Command = getattr(import_module(f"tuilab.cli.{module}"), name)
+        return command(arguments)
+
+    return run
+
+
+def _network_arguments(parser: argparse.ArgumentParser, many: bool = False) -> None:
+    parser.add_argument("notation", nargs="+" if many else None, help='stack notation, such as "4*(14 relu)"')
+    parser.add_argument("--in", dest="in_shape", required=True, metavar="SHAPE", help="input: 64 or 1x28x28")
+    parser.add_argument("--out", dest="out_features", type=_count, metavar="N", help="output size of the projection")
+
+
+def _count(text: str) -> int:
+    """A whole number above zero, also as 10_000, 10k, 1.2M or 175B."""
+    scale = {"k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9}.get(text[-1:].lower(), 1)
+    digits = (text[:-1] if scale > 1 else text).replace("_", "").replace(",", "")
+    try:
+        number = round(float(digits) * scale)
+    except (ValueError, OverflowError):
+        number = 0
+    if not 1 <= number <= 10**15:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10^15")
+    return number
+
+
+_COMMANDS = (
+    "count", "match", "explain", "code", "presets", "schema", "run", "verify", "ls", "show", "report",
+    "attach", "stop", "pause", "resume", "rm", "export", "logs", "doctor",
+)  # fmt: skip
+
+
+def is_command(word: str) -> bool:
+    """Whether ``word`` is one of tuilab's commands; anything else names something to open."""
+    return word in _COMMANDS
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command; ``parse_args(..).command`` is the function to call."""
+    parser = _Parser(
+        prog="tuilab", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"tuilab {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, module: str, function: str, text: str, json: bool = False) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(command=_late(module, function))
+        if json:
+            command.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+        return command
+
+    def add_id(command: argparse.ArgumentParser) -> None:
+        command.add_argument("id", metavar="ID", help="experiment id, a unique beginning of it, or last")
+
+    _network_arguments(add("count", "networks", "count", "count parameters, MACs and shapes of a network", json=True))
+    presets = add("presets", "presets", "presets", "list the presets by question", json=True)
+    presets.add_argument("name", nargs="?", help="show this preset in full")
+    add("schema", "presets", "schema", "print the JSON schema of preset files, for editors")
+    _add_run(add("run", "run", "run", "run a preset or a preset file and print its table", json=True))
+    add("ls", "experiments", "ls", "list the experiments", json=True)
+    show = add("show", "experiments", "show", "show an experiment: curves, table and verdict", json=True)
+    add_id(show)
+    add_id(add("attach", "interface", "attach", "open the interface at an experiment"))
+    for name, text in (
+        ("stop", "stop an experiment; what it measured so far is kept"),
+        ("pause", "pause an experiment"),
+        ("resume", "go on with a paused experiment"),
+    ):
+        add_id(add(name, "experiments", name, text))
+    remove = add("rm", "experiments", "rm", "remove an experiment that has ended, with its points")
+    add_id(remove)
+    export = add("export", "experiments", "export", "print an experiment's runs and points")
+    add_id(export)
+    export.add_argument("--to", choices=("csv", "json"), default="csv", help="format (default %(default)s)")
+    export.add_argument("--what", choices=("runs", "points"), default="points", help="rows of a CSV")
+    add("doctor", "doctor", "doctor", "versions, devices, where the lab lives, what the terminal can do", json=True)
+    return parser
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument("preset", metavar="PRESET_OR_FILE", help="a preset's name or the path of a YAML file")
+    command.add_argument("--profile", default="full", help="full (default), quick or gpu, as the preset defines")
+    command.add_argument("--seeds", type=_count, metavar="N", help="final seeds, instead of the preset's")
+    command.add_argument("--steps", type=_count, metavar="N", help="optimiser steps, instead of the preset's")
+    command.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
+    command.add_argument("--detach", action="store_true", help="print the experiment's id and return")

@@ -1,0 +1,199 @@
+"""``tuilab run``: an experiment without the interface, through the same store and runner."""
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tuilab.cli.output import Json, complain, is_terminal, print_json, say
+from tuilab.runner import client
+from tuilab.spec.comparison import Comparison
+from tuilab.spec.errors import LabError
+from tuilab.spec.notation import format_stack
+from tuilab.spec.preset_file import load
+from tuilab.spec.presets import find_preset
+from tuilab.store.home import lab_home
+from tuilab.store.reader import Reader
+from tuilab.store.records import ExperimentRecord, Status
+
+POLL = 0.1
+"""Seconds between looks at the store."""
+STOP_LIMIT = 15.0
+"""Seconds that an interrupted run may take to stop before we leave it to its runner."""
+INTERRUPTED = 130
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run a preset to its end, or start it and print its id (``--detach``)."""
+    comparison, source = _comparison(arguments)
+    home = lab_home()
+    identity = client.create_and_launch(home, comparison, source=source, device=arguments.device)
+    if arguments.detach:
+        if arguments.json:
+            print_json({"experiment": identity, "status": Status.QUEUED.value})
+        else:
+            say(identity)
+        return 0
+    reader = Reader(home)
+    try:
+        record = _follow(reader, identity, quiet=arguments.json)
+    except KeyboardInterrupt:
+        record = _stop(home, reader, identity)
+        complain(f"interrupted; experiment {identity} is {record.status.value}")
+        return INTERRUPTED
+    if arguments.json:
+        print_json(document(record))
+    else:
+        from tuilab.cli.experiments import print_experiment
+
+        print_experiment(reader, record)
+    return exit_code(record)
+
+
+def exit_code(record: ExperimentRecord) -> int:
+    """0 for a finished experiment; 1, with the reason on standard error, for every other end."""
+    if record.status is Status.FINISHED:
+        return 0
+    reason = f": {record.message}" if record.message else ""
+    complain(f"experiment {record.id} is {record.status.value}{reason}")
+    return 1
+
+
+def document(record: ExperimentRecord) -> Json:
+    """What ``--json`` prints of an experiment."""
+    result = record.result
+    return {
+        "experiment": record.id,
+        "status": record.status.value,
+        "message": record.message,
+        "title": record.comparison.title,
+        "source": record.source,
+        "task": record.comparison.task.kind,
+        "device": record.device,
+        "candidates": [
+            {
+                "name": one.name,
+                "notation": one.notation,
+                "num_params": one.num_params,
+                "macs": one.macs,
+                "lr": one.lr,
+                "metric": {
+                    "name": result.metric,
+                    "mean": one.mean,
+                    "half_width": one.half_width,
+                    "values": list(one.values),
+                    "failures": one.failures,
+                },
+            }
+            for one in result.candidates
+        ]
+        if result
+        else [
+            {"name": candidate.name, "notation": format_stack(candidate.stack)}
+            for candidate in record.comparison.candidates
+        ],
+        "verdict": result.verdict if result else None,
+        "seconds": _seconds(record),
+    }
+
+
+def _seconds(record: ExperimentRecord) -> float | None:
+    if record.started is None:
+        return None
+    return round((record.ended or time.time()) - record.started, 3)
+
+
+def _comparison(arguments: argparse.Namespace) -> tuple[Comparison, str]:
+    path = find_preset(arguments.preset)
+    comparison = load(path, arguments.profile)
+    if arguments.seeds or arguments.steps:
+        comparison = _changed(comparison, arguments.seeds, arguments.steps)
+    return comparison, arguments.preset if not Path(arguments.preset).exists() else str(path)
+
+
+def _changed(comparison: Comparison, seeds: int | None, steps: int | None) -> Comparison:
+    """The comparison with other numbers of seeds and steps, candidates that set their own steps included."""
+    from pydantic import ValidationError
+
+    from tuilab.spec.comparison import dump
+
+    data = dump(comparison)
+    if seeds:
+        data["protocol"] = {**data.get("protocol", {}), "final_seeds": seeds}
+    if steps:
+        data["training"] = {**data.get("training", {}), "steps": steps}
+        for candidate in data["candidates"]:
+            candidate.get("training", {}).pop("steps", None)
+    try:
+        return Comparison.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise LabError(f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
+
+
+def _follow(reader: Reader, identity: str, quiet: bool) -> ExperimentRecord:
+    with _progress(show=not quiet and is_terminal()) as update:
+        while True:
+            record = reader.experiment(identity)
+            if record is None:
+                raise LabError(f"experiment {identity} has been removed while it ran")
+            update(record)
+            if record.status.ended:
+                return record
+            time.sleep(POLL)
+
+
+class _Quiet:
+    def __call__(self, record: ExperimentRecord) -> None:
+        """Show nothing."""
+
+
+class _Bar:
+    """A live progress bar with state, device and time left."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[status]}"),
+            TimeRemainingColumn(),
+            transient=True,
+        )
+        self.task = self.progress.add_task("", status="queued")
+
+    def __call__(self, record: ExperimentRecord) -> None:
+        from rich.markup import escape
+
+        self.progress.update(
+            self.task,
+            description=f"[bold]{record.id}[/] {escape(record.comparison.title)}",
+            total=max(1, record.planned_steps),
+            completed=record.done_steps,
+            status=f"{record.status.value} {record.device}".strip(),
+        )
+
+
+@contextmanager
+def _progress(show: bool) -> Iterator[_Quiet | _Bar]:
+    if not show:
+        yield _Quiet()
+        return
+    bar = _Bar()
+    with bar.progress:
+        yield bar
+
+
+def _stop(home: Path, reader: Reader, identity: str) -> ExperimentRecord:
+    client.stop(home, identity)
+    deadline = time.monotonic() + STOP_LIMIT
+    while True:
+        record = reader.experiment(identity)
+        if record is None:
+            raise LabError(f"experiment {identity} has been removed while it ran")
+        if record.status.ended or time.monotonic() > deadline:
+            return record
+        time.sleep(POLL)
