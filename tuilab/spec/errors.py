@@ -4,6 +4,11 @@ Every message is a sentence that says what is wrong, where, and what to do.
 """
 
 
+def printable(text: str) -> str:
+    """The text with control characters escaped, so that a terminal shows them and does not obey them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class LabError(Exception):
     """Something a user can put right. ``str(error)`` is the whole message, without a traceback."""
 
@@ -53,7 +58,7 @@ class FileError(LabError):
 
     def __init__(self, file: str, problem: str, line: int | None = None, field: str | None = None) -> None:
         where = file if line is None else f"{file}, line {line}"
-        super().__init__(f"{where}: {field + ': ' if field else ''}{problem}")
+        super().__init__(printable(f"{where}: {field + ': ' if field else ''}{problem}"))
         self.file = file
         self.line = line
         self.field = field
