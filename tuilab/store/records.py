@@ -24,6 +24,14 @@ class Status(Enum):
         return self not in (Status.QUEUED, Status.RUNNING, Status.PAUSED)
 
 
+class Command(Enum):
+    """What a person asks of a running experiment, left in the store for its runner."""
+
+    STOP = "stop"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
 class Phase(Enum):
     """Why a run is trained."""
 
@@ -41,11 +49,11 @@ class ExperimentRecord:
         source: preset name or file that it came from; empty for a comparison built on the bench.
         status: as the store says, LOST where its runner is gone.
         message: one sentence on why it failed or stopped; empty otherwise.
-        created, started, ended: seconds since the epoch; None where not yet.
+        created, started, ended: seconds since the epoch; None where not yet. A lost experiment ended with its
+            runner's last sign of life.
         device: name of the device it trains on; empty until known.
         planned_steps: optimiser steps of all runs planned so far.
         done_steps: optimiser steps taken so far, over all runs.
-        seconds: wall time between start and end (or now).
         result: the runner's summary, see ``Result``; None until a first final run has ended.
 
     """
@@ -98,3 +106,46 @@ class Point:
     train_loss: float | None
     eval_loss: float | None
     metric: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to be remembered, before the store has given it an id."""
+
+    candidate: int
+    phase: Phase
+    seed_index: int
+    lr: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewPoint:
+    """A point to be remembered, before the store has given it a rowid."""
+
+    run: int
+    step: int
+    train_loss: float | None
+    eval_loss: float | None
+    metric: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The part of an experiment that its runner changes; the fields are those of ``ExperimentRecord``."""
+
+    status: Status = Status.QUEUED
+    message: str = ""
+    started: float | None = None
+    ended: float | None = None
+    device: str = ""
+    planned_steps: int = 0
+    done_steps: int = 0
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentCommand:
+    """A command that waits for the runner's acknowledgement."""
+
+    id: int
+    command: Command

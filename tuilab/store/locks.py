@@ -1,0 +1,73 @@
+"""Locks that the kernel frees when their holder dies, however it dies."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+PROBE_SECONDS = 0.5
+"""How long ``acquire`` tries unless told: whoever probes a lock holds it for some microseconds."""
+
+
+class FileLock:
+    """An exclusive lock on a file, held by one process.
+
+    The file stays when the lock is released: removing it would let two processes lock two files of the same name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._fd is not None
+
+    def try_acquire(self) -> bool:
+        """Take the lock if nobody else holds it; True where this object holds it afterwards.
+
+        Raises:
+            OSError: when the file cannot be opened.
+
+        """
+        if self._fd is not None:
+            return True
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return False
+        self._fd = fd
+        return True
+
+    def acquire(self, seconds: float = PROBE_SECONDS) -> bool:
+        """As ``try_acquire``, but wait so long for whoever has it, such as a reader that only probes."""
+        deadline = time.monotonic() + seconds
+        while not self.try_acquire():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def release(self) -> None:
+        """Let go; nothing happens where the lock is not held."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process holds the lock on ``path``."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

@@ -1,0 +1,234 @@
+"""Reading the store: any number of readers, none of which ever makes a writer wait."""
+
+import json
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from tuilab.analysis.result import Result
+from tuilab.spec.errors import LabError
+from tuilab.store.home import experiment_lock, store_file
+from tuilab.store.locks import is_held
+from tuilab.store.records import ExperimentRecord, Point, RunRecord, Status
+from tuilab.store.rows import (
+    SELECT_EXPERIMENTS,
+    SELECT_POINTS,
+    SELECT_RUNS,
+    comparison_from_text,
+    experiment_record,
+    point,
+    result_from_text,
+    run_record,
+)
+from tuilab.store.schema import MIGRATIONS, POINT_BITS, StoreError, connect, create, told, version_of
+
+if TYPE_CHECKING:
+    from tuilab.spec.comparison import Comparison
+
+LAUNCH_SECONDS = 8.0
+"""How long a runner may take from its start until it holds its experiment's lock."""
+
+
+class Reader:
+    """A connection that only reads. A lab without a store reads as empty.
+
+    May be used from several threads; they take turns.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.path = store_file(home)
+        self._connection: sqlite3.Connection | None = None
+        self._turn = threading.RLock()
+        self._comparisons: dict[str, Comparison] = {}
+        self._results: dict[str, tuple[str, Result]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; a later call opens it again."""
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def experiments(self) -> list[ExperimentRecord]:
+        """Every experiment, newest first, without those whose comparison only another version of tuilab knows."""
+        records = []
+        with self._turn:
+            for row in self._query(SELECT_EXPERIMENTS + " ORDER BY number DESC"):
+                try:
+                    records.append(self._record(row))
+                except StoreError:
+                    continue
+        return records
+
+    def experiment(self, identity: str) -> ExperimentRecord | None:
+        """The experiment with exactly this id; None where there is none.
+
+        Raises:
+            LabError: when only another version of tuilab knows its comparison.
+
+        """
+        with self._turn:
+            row = self._row(identity)
+            return None if row is None else self._record(row)
+
+    def find(self, text: str) -> ExperimentRecord:
+        """The experiment whose id begins with ``text``; ``last`` is the newest.
+
+        Raises:
+            LabError: when there is none, or more than one.
+
+        """
+        wanted = text.strip().lower()
+        with self._turn:
+            if wanted == "last":
+                rows = self._query("SELECT id FROM experiments ORDER BY number DESC LIMIT 1")
+            else:
+                rows = self._query(
+                    "SELECT id FROM experiments WHERE substr(id, 1, ?) = ? ORDER BY id", (len(wanted), wanted)
+                )
+            identities = [row["id"] for row in rows]
+            if not identities:
+                if wanted == "last":
+                    raise LabError("there is no experiment yet; tuilab run PRESET makes one")
+                raise LabError(f"there is no experiment {text!r}; tuilab ls lists them")
+            if len(identities) > 1 and wanted not in identities:
+                raise LabError(
+                    f"{len(identities)} experiments begin with {text!r} ({', '.join(identities[:4])} ...);"
+                    " write more of the id"
+                )
+            record = self.experiment(wanted if wanted in identities else identities[0])
+        if record is None:
+            raise LabError(f"there is no experiment {text!r}; tuilab ls lists them")
+        return record
+
+    def runs(self, identity: str) -> list[RunRecord]:
+        """Every run of the experiment, in the order in which they were planned."""
+        with self._turn:
+            number = self._number(identity)
+            rows = self._query(SELECT_RUNS + " WHERE experiment = ? ORDER BY id", (number,))
+        return [run_record(row) for row in rows]
+
+    def points(self, identity: str, after: int = 0, limit: int = 50_000) -> list[Point]:
+        """At most ``limit`` points of the experiment beyond rowid ``after``, in the order in which they came."""
+        with self._turn:
+            number = self._number(identity)
+            base = number << POINT_BITS
+            found = self._query(
+                SELECT_POINTS + " WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
+                (base + after, base + (1 << POINT_BITS), limit),
+            )
+        return [point(row, base) for row in found]
+
+    def environment(self, identity: str) -> dict[str, str]:
+        """What the experiment ran on: versions, platform, devices; empty until it has begun."""
+        with self._turn:
+            rows = self._query("SELECT environment FROM experiments WHERE id = ?", (identity,))
+        found: dict[str, str] = json.loads(rows[0]["environment"]) if rows else {}
+        return found
+
+    def wanted_device(self, identity: str) -> str:
+        """The device that was asked for: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+        with self._turn:
+            rows = self._query("SELECT wanted_device FROM experiments WHERE id = ?", (identity,))
+        return rows[0]["wanted_device"] if rows else "auto"
+
+    def acknowledged(self, command: int) -> bool:
+        """Whether the runner has taken note of the command with this id."""
+        with self._turn:
+            return bool(self._query("SELECT 1 FROM commands WHERE id = ? AND acknowledged IS NOT NULL", (command,)))
+
+    def version(self) -> int:
+        """A number that changes when another connection has written; cheap enough to ask ten times a second.
+
+        A runner that dies writes nothing: ask for the experiment itself now and then.
+        """
+        with self._turn:
+            rows = self._query("PRAGMA data_version")
+        return rows[0][0] if rows else 0
+
+    def _query(self, statement: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
+        connection = self._open()
+        if connection is None:
+            return []
+        with told(self.path):
+            return connection.execute(statement, values).fetchall()
+
+    def _open(self) -> sqlite3.Connection | None:
+        if self._connection is not None:
+            return self._connection
+        if not self.path.exists():
+            return None
+        connection = connect(self.path)
+        try:
+            version = version_of(connection, self.path)
+            if 0 < version < len(MIGRATIONS):
+                create(self.path).close()
+            with told(self.path):
+                connection.execute("PRAGMA query_only=ON")
+        except BaseException:
+            connection.close()
+            raise
+        if version == 0:
+            connection.close()
+            return None
+        connection.row_factory = sqlite3.Row
+        self._connection = connection
+        return connection
+
+    def _number(self, identity: str) -> int:
+        """The experiment's number in the store; 0, which no experiment has, where there is none."""
+        rows = self._query("SELECT number FROM experiments WHERE id = ?", (identity,))
+        return rows[0]["number"] if rows else 0
+
+    def _row(self, identity: str) -> sqlite3.Row | None:
+        rows = self._query(SELECT_EXPERIMENTS + " WHERE id = ?", (identity,))
+        return rows[0] if rows else None
+
+    def _record(self, row: sqlite3.Row) -> ExperimentRecord:
+        identity = row["id"]
+        if self._vanished(row):
+            # A runner writes its last word and then lets go of its lock: what was read before may be out of date.
+            row = self._row(identity) or row
+            status = Status.LOST if self._vanished(row) else Status(row["status"])
+        else:
+            status = Status(row["status"])
+        try:
+            if identity not in self._comparisons:
+                self._comparisons[identity] = comparison_from_text(row["comparison"])
+            return experiment_record(row, self._comparisons[identity], self._result(row), status)
+        except ValueError as error:
+            raise StoreError(
+                f"experiment {identity} was written by a version of tuilab that this one does not understand;"
+                " update tuilab"
+            ) from error
+
+    def _result(self, row: sqlite3.Row) -> Result | None:
+        text = row["result"]
+        if text is None:
+            return None
+        known = self._results.get(row["id"])
+        if known is None or known[0] != text:
+            known = self._results[row["id"]] = (text, result_from_text(text))
+        return known[1]
+
+    def _vanished(self, row: sqlite3.Row) -> bool:
+        """Whether the experiment needs a runner and has none."""
+        if Status(row["status"]).ended:
+            return False
+        if row["claimed"] is None:
+            launched = row["launched"]
+            if launched is None or time.time() - launched < LAUNCH_SECONDS:
+                return False
+        return not is_held(experiment_lock(self.home, row["id"]))

@@ -1,0 +1,101 @@
+"""Between rows of the store and the values of ``records``."""
+
+import json
+import sqlite3
+from dataclasses import fields
+
+from tuilab.analysis.result import Result, result_from_json, result_to_json
+from tuilab.spec.comparison import Comparison, dump
+from tuilab.store.records import ExperimentRecord, Phase, Point, Progress, RunRecord, Status
+
+SELECT_EXPERIMENTS = """SELECT number, id, source, status, message, created, launched, claimed, started, ended,
+    heartbeat, device, planned_steps, done_steps, result, comparison FROM experiments"""
+SELECT_RUNS = """SELECT id, candidate, phase, seed_index, lr, status, step, reason, train_loss, train_metric, val_loss,
+    val_metric, test_loss, test_metric, dead_fraction, seconds FROM runs"""
+SELECT_POINTS = "SELECT id, run, step, train_loss, eval_loss, metric FROM points"
+UPDATE_PROGRESS = """UPDATE experiments SET status = :status, message = :message, started = :started, ended = :ended,
+    device = :device, planned_steps = :planned_steps, done_steps = :done_steps, result = :result
+    WHERE number = :number"""
+UPDATE_RUN = """UPDATE runs SET status = :status, step = :step, reason = :reason, train_loss = :train_loss,
+    train_metric = :train_metric, val_loss = :val_loss, val_metric = :val_metric, test_loss = :test_loss,
+    test_metric = :test_metric, dead_fraction = :dead_fraction, seconds = :seconds WHERE id = :id"""
+_RUN_FIELDS = tuple(field.name for field in fields(RunRecord))
+
+
+def comparison_to_text(comparison: Comparison) -> str:
+    """The comparison as the store keeps it."""
+    return json.dumps(dump(comparison), ensure_ascii=False, separators=(",", ":"))
+
+
+def comparison_from_text(text: str) -> Comparison:
+    """The comparison that ``comparison_to_text`` wrote.
+
+    Raises:
+        ValueError: when this version of tuilab does not know such a comparison.
+
+    """
+    return Comparison.model_validate(json.loads(text))
+
+
+def progress_values(progress: Progress, number: int) -> dict[str, str | int | float | None]:
+    """The values of ``UPDATE_PROGRESS`` for the experiment with this number."""
+    result = None if progress.result is None else json.dumps(result_to_json(progress.result), ensure_ascii=False)
+    return {
+        "status": progress.status.value,
+        "message": progress.message,
+        "started": progress.started,
+        "ended": progress.ended,
+        "device": progress.device,
+        "planned_steps": progress.planned_steps,
+        "done_steps": progress.done_steps,
+        "result": result,
+        "number": number,
+    }
+
+
+def run_values(run: RunRecord) -> dict[str, str | int | float | None]:
+    """The values of ``UPDATE_RUN``."""
+    values = {name: getattr(run, name) for name in _RUN_FIELDS}
+    return {**values, "phase": run.phase.value, "status": run.status.value}
+
+
+def run_record(row: sqlite3.Row) -> RunRecord:
+    """A row of ``SELECT_RUNS`` as a value."""
+    values = {name: row[name] for name in _RUN_FIELDS}
+    return RunRecord(**{**values, "phase": Phase(values["phase"]), "status": Status(values["status"])})
+
+
+def point(row: sqlite3.Row, base: int) -> Point:
+    """A row of ``SELECT_POINTS`` as a value; ``base`` is the key before the experiment's first point."""
+    key, run, step, train_loss, eval_loss, metric = row
+    return Point(key - base, run, step, train_loss, eval_loss, metric)
+
+
+def experiment_record(
+    row: sqlite3.Row, comparison: Comparison, result: Result | None, status: Status
+) -> ExperimentRecord:
+    """A row of ``SELECT_EXPERIMENTS`` as a value, with what was read from its texts and from the locks."""
+    return ExperimentRecord(
+        id=row["id"],
+        comparison=comparison,
+        source=row["source"],
+        status=status,
+        message=row["message"],
+        created=row["created"],
+        started=row["started"],
+        ended=row["heartbeat"] if status is Status.LOST else row["ended"],
+        device=row["device"],
+        planned_steps=row["planned_steps"],
+        done_steps=row["done_steps"],
+        result=result,
+    )
+
+
+def result_from_text(text: str) -> Result:
+    """The result that ``progress_values`` wrote.
+
+    Raises:
+        ValueError: when this version of tuilab does not know such a result.
+
+    """
+    return result_from_json(json.loads(text))

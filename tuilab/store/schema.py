@@ -1,0 +1,222 @@
+"""The store's tables, how they came to be, and how a connection to them is opened."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tuilab.spec.errors import LabError
+from tuilab.store.locks import FileLock
+
+BUSY_SECONDS = 5.0
+"""How long a statement waits for another process's transaction."""
+POINT_BITS = 40
+"""A point's key is (experiment number << POINT_BITS) + its position: the points of an experiment lie side by side
+in the order in which they came, without an index of their own."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE experiments (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            comparison TEXT NOT NULL,
+            source TEXT NOT NULL,
+            wanted_device TEXT NOT NULL,
+            status TEXT NOT NULL,
+            message TEXT NOT NULL DEFAULT '',
+            created REAL NOT NULL,
+            launched REAL,
+            claimed REAL,
+            started REAL,
+            ended REAL,
+            heartbeat REAL,
+            device TEXT NOT NULL DEFAULT '',
+            planned_steps INTEGER NOT NULL DEFAULT 0,
+            done_steps INTEGER NOT NULL DEFAULT 0,
+            result TEXT,
+            environment TEXT NOT NULL DEFAULT '{}'
+        )""",
+        """CREATE TABLE runs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            experiment INTEGER NOT NULL REFERENCES experiments(number) ON DELETE CASCADE,
+            candidate INTEGER NOT NULL,
+            phase TEXT NOT NULL,
+            seed_index INTEGER NOT NULL,
+            lr REAL NOT NULL,
+            status TEXT NOT NULL,
+            step INTEGER NOT NULL DEFAULT 0,
+            reason TEXT NOT NULL DEFAULT '',
+            train_loss REAL,
+            train_metric REAL,
+            val_loss REAL,
+            val_metric REAL,
+            test_loss REAL,
+            test_metric REAL,
+            dead_fraction REAL,
+            seconds REAL
+        )""",
+        "CREATE INDEX runs_of_experiment ON runs(experiment)",
+        """CREATE TABLE points (
+            id INTEGER PRIMARY KEY,
+            run INTEGER NOT NULL,
+            step INTEGER NOT NULL,
+            train_loss REAL,
+            eval_loss REAL,
+            metric REAL
+        )""",
+        """CREATE TABLE commands (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            experiment INTEGER NOT NULL REFERENCES experiments(number) ON DELETE CASCADE,
+            command TEXT NOT NULL,
+            sent REAL NOT NULL,
+            acknowledged REAL
+        )""",
+        "CREATE INDEX commands_waiting ON commands(experiment) WHERE acknowledged IS NULL",
+    ),
+)
+"""Each step leads from the schema version of its index to the next. Steps are never changed, only added."""
+
+_NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "smbfs", "afpfs", "9p", "ceph", "lustre", "gpfs", "beegfs", "fuse.sshfs")
+
+
+class StoreError(LabError):
+    """The store cannot be read or written."""
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into sentences.
+
+    Raises:
+        StoreError: for every error of SQLite's.
+
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(_sentence(path, error)) from error
+
+
+def _sentence(path: Path, error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    match code:
+        case sqlite3.SQLITE_FULL:
+            return f"the disk is full: the store {path} cannot grow; free some space"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"the store {path} has been locked by another process for {BUSY_SECONDS:.0f} s; try again"
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            return f"the store {path} is damaged ({error}); move it aside, and a new one is made"
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return f"the store {path} cannot be opened for writing; check the permissions of its folder"
+        case _:
+            return f"the store {path} cannot be used: {error}"
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to an existing store, in autocommit mode. May be handed from thread to thread.
+
+    Raises:
+        StoreError: when the file cannot be used, or was written by a newer tuilab.
+
+    """
+    with told(path):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    try:
+        with told(path):
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA synchronous=NORMAL")
+        _refuse_newer(path, version_of(connection, path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create(path: Path) -> sqlite3.Connection:
+    """A connection to the store, which is made or brought to this version's schema first.
+
+    Raises:
+        StoreError: when the file cannot be used, or was written by a newer tuilab.
+
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be opened for writing ({error.strerror})") from error
+    connection = connect(path)
+    lock = FileLock(path.with_name(f"{path.name}.migrating"))
+    try:
+        if version_of(connection, path) < len(MIGRATIONS):
+            lock.acquire(BUSY_SECONDS)
+            migrate(connection, path, MIGRATIONS)
+    except BaseException:
+        connection.close()
+        raise
+    finally:
+        lock.release()
+    return connection
+
+
+def migrate(connection: sqlite3.Connection, path: Path, steps: tuple[tuple[str, ...], ...]) -> None:
+    """Bring the schema up to ``len(steps)``, all steps in one transaction.
+
+    Raises:
+        StoreError: when the store cannot be written.
+
+    """
+    with told(path):
+        if version_of(connection, path) == 0:
+            connection.execute(f"PRAGMA journal_mode={'DELETE' if on_network(path) else 'WAL'}").fetchone()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have migrated while this one waited for its turn.
+            version = version_of(connection, path)
+            for step in steps[version:]:
+                for statement in step:
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={len(steps)}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema version of the store; 0 for an empty file."""
+    with told(path):
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _refuse_newer(path: Path, version: int) -> None:
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"the store {path} was written by a newer tuilab (schema {version}, this one knows {len(MIGRATIONS)});"
+            " install the newer one, or set TUILAB_HOME to another folder"
+        )
+
+
+def journal_mode(connection: sqlite3.Connection) -> str:
+    """``wal`` where readers and the writer do not wait for each other, else the rollback journal's mode."""
+    mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    return mode
+
+
+def on_network(path: Path) -> bool:
+    """Whether the file lies on a network file system, where a write-ahead log is not safe."""
+    import psutil
+
+    mounts = {mount.mountpoint: mount.fstype for mount in psutil.disk_partitions(all=True)}
+    resolved = path.resolve()
+    for folder in (resolved, *resolved.parents):
+        if str(folder) in mounts:
+            return mounts[str(folder)].lower().startswith(_NETWORK_FILE_SYSTEMS)
+    return False

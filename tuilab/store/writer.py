@@ -1,0 +1,236 @@
+"""Writing the store: experiments are created and removed by anybody, and filled by their one runner."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tuilab.spec.comparison import Comparison
+from tuilab.spec.errors import LabError
+from tuilab.store.home import experiment_lock, log_file, make_home, store_file
+from tuilab.store.ids import new_id
+from tuilab.store.locks import FileLock
+from tuilab.store.records import Command, NewPoint, NewRun, Progress, RunRecord, SentCommand, Status
+from tuilab.store.rows import UPDATE_PROGRESS, UPDATE_RUN, comparison_to_text, progress_values, run_values
+from tuilab.store.schema import POINT_BITS, create, told
+
+
+class Writer:
+    """A connection that writes. Makes the lab's folder and brings the store's schema up to date when opened.
+
+    Every method is one transaction: after an error nothing of it has been written.
+    """
+
+    def __init__(self, home: Path) -> None:
+        """Open the store of the lab in ``home``.
+
+        Raises:
+            LabError: when the folder cannot be made, or the store cannot be used.
+
+        """
+        make_home(home)
+        self.home = home
+        self.path = store_file(home)
+        self._connection = create(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def create_experiment(self, comparison: Comparison, source: str = "", device: str = "auto") -> str:
+        """Remember an experiment that is to be run, and return its id.
+
+        Args:
+            comparison: exactly what is run.
+            source: preset name or file that it came from.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+        """
+        text = comparison_to_text(comparison)
+        with self._transaction() as connection:
+            newest = connection.execute("SELECT max(id) FROM experiments").fetchone()[0]
+            identity = new_id(newest)
+            connection.execute(
+                "INSERT INTO experiments (id, comparison, source, wanted_device, status, created)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (identity, text, source, device, Status.QUEUED.value, time.time()),
+            )
+        return identity
+
+    def launched(self, experiment: str) -> None:
+        """Note that a runner has been started for the experiment, so that it is missed when it does not come."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE experiments SET launched = ? WHERE id = ?", (time.time(), experiment))
+
+    def claim(self, experiment: str) -> bool:
+        """Note that a runner holds the experiment's lock and begins; False where it may not be run (again)."""
+        with self._transaction() as connection:
+            now = time.time()
+            changed = connection.execute(
+                "UPDATE experiments SET claimed = ?, heartbeat = ? WHERE id = ? AND claimed IS NULL AND status = ?",
+                (now, now, experiment, Status.QUEUED.value),
+            )
+        return changed.rowcount == 1
+
+    def cancel(self, experiment: str, message: str) -> bool:
+        """Mark an experiment that no runner has claimed as stopped; False where one has."""
+        with self._transaction() as connection:
+            changed = connection.execute(
+                "UPDATE experiments SET status = ?, message = ?, ended = ? WHERE id = ? AND claimed IS NULL"
+                " AND status = ?",
+                (Status.STOPPED.value, message, time.time(), experiment, Status.QUEUED.value),
+            )
+        return changed.rowcount == 1
+
+    def set_environment(self, experiment: str, environment: Mapping[str, str]) -> None:
+        """Remember what the experiment ran on: versions, platform, devices."""
+        text = json.dumps(dict(environment), ensure_ascii=False)
+        with self._transaction() as connection:
+            connection.execute("UPDATE experiments SET environment = ? WHERE id = ?", (text, experiment))
+
+    def add_runs(self, experiment: str, runs: Sequence[NewRun]) -> list[RunRecord]:
+        """Remember runs that are planned, with their new ids, in the order given."""
+        records = []
+        with self._transaction() as connection:
+            number = self._number(experiment)
+            for run in runs:
+                inserted = connection.execute(
+                    "INSERT INTO runs (experiment, candidate, phase, seed_index, lr, status) VALUES (?, ?, ?, ?, ?, ?)",
+                    (number, run.candidate, run.phase.value, run.seed_index, run.lr, Status.QUEUED.value),
+                )
+                records.append(_fresh(inserted.lastrowid or 0, run))
+        return records
+
+    def write(
+        self,
+        experiment: str,
+        points: Sequence[NewPoint] = (),
+        runs: Sequence[RunRecord] = (),
+        progress: Progress | None = None,
+    ) -> None:
+        """One batch: append points, replace runs and the experiment's progress; also a sign of life.
+
+        Raises:
+            LabError: when the store cannot be written; then nothing of the batch is in it.
+
+        """
+        with self._transaction() as connection:
+            number = self._number(experiment)
+            first = _first_free(connection, number)
+            connection.executemany(
+                "INSERT INTO points (id, run, step, train_loss, eval_loss, metric) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    (first + place, one.run, one.step, one.train_loss, one.eval_loss, one.metric)
+                    for place, one in enumerate(points)
+                ),
+            )
+            connection.executemany(UPDATE_RUN, map(run_values, runs))
+            connection.execute("UPDATE experiments SET heartbeat = ? WHERE number = ?", (time.time(), number))
+            if progress is not None:
+                connection.execute(UPDATE_PROGRESS, progress_values(progress, number))
+
+    def send(self, experiment: str, command: Command) -> int:
+        """Leave a command for the experiment's runner, and return the command's id."""
+        with self._transaction() as connection:
+            inserted = connection.execute(
+                "INSERT INTO commands (experiment, command, sent) VALUES (?, ?, ?)",
+                (self._number(experiment), command.value, time.time()),
+            )
+        return inserted.lastrowid or 0
+
+    def waiting_commands(self, experiment: str) -> list[SentCommand]:
+        """Commands not yet acknowledged, oldest first."""
+        with told(self.path):
+            rows = self._connection.execute(
+                "SELECT c.id, c.command FROM commands c JOIN experiments e ON e.number = c.experiment"
+                " WHERE e.id = ? AND c.acknowledged IS NULL ORDER BY c.id",
+                (experiment,),
+            ).fetchall()
+        return [SentCommand(identity, Command(command)) for identity, command in rows]
+
+    def acknowledge(self, command: SentCommand) -> None:
+        """Note that the runner obeys the command."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE commands SET acknowledged = ? WHERE id = ?", (time.time(), command.id))
+
+    def delete(self, experiment: str) -> None:
+        """Forget an experiment with everything in it, its log included.
+
+        Raises:
+            LabError: when it is running, or does not exist.
+
+        """
+        lock = FileLock(experiment_lock(self.home, experiment))
+        if not lock.acquire():
+            raise LabError(f"experiment {experiment} is running; stop it first (tuilab stop {experiment})")
+        try:
+            with self._transaction() as connection:
+                number = self._number(experiment)
+                base = number << POINT_BITS
+                connection.execute("DELETE FROM points WHERE id BETWEEN ? AND ?", (base, base + (1 << POINT_BITS) - 1))
+                connection.execute("DELETE FROM experiments WHERE number = ?", (number,))
+            log_file(self.home, experiment).unlink(missing_ok=True)
+            lock.path.unlink(missing_ok=True)
+        finally:
+            lock.release()
+
+    def _number(self, experiment: str) -> int:
+        row = self._connection.execute("SELECT number FROM experiments WHERE id = ?", (experiment,)).fetchone()
+        if row is None:
+            raise LabError(f"there is no experiment {experiment}; tuilab ls lists them")
+        number: int = row[0]
+        return number
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection
+        with told(self.path):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+
+def _first_free(connection: sqlite3.Connection, number: int) -> int:
+    base = number << POINT_BITS
+    newest: int | None = connection.execute(
+        "SELECT max(id) FROM points WHERE id BETWEEN ? AND ?", (base, base + (1 << POINT_BITS) - 1)
+    ).fetchone()[0]
+    return (base if newest is None else newest) + 1
+
+
+def _fresh(identity: int, run: NewRun) -> RunRecord:
+    return RunRecord(
+        id=identity,
+        candidate=run.candidate,
+        phase=run.phase,
+        seed_index=run.seed_index,
+        lr=run.lr,
+        status=Status.QUEUED,
+        step=0,
+        reason="",
+        train_loss=None,
+        train_metric=None,
+        val_loss=None,
+        val_metric=None,
+        test_loss=None,
+        test_metric=None,
+        dead_fraction=None,
+        seconds=None,
+    )
