@@ -1,0 +1,167 @@
+"""What the interface costs: first text, bytes, key latency and memory, in a real pseudo-terminal.
+
+    python -m benchmarks.interface [--runs 9] [--keys 100]
+
+Every figure of tuilab's stands beside that of an empty Textual app started in turn with it, because the ratio travels
+between machines and milliseconds do not. Latency is measured while a preset trains on every core.
+"""
+
+import argparse
+import os
+import platform
+import pty
+import re
+import select
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fcntl import ioctl
+
+import psutil
+
+EMPTY_APP = """\
+from textual.app import App
+from textual.widgets import Footer, Static
+class Empty(App):
+    BINDINGS = [("q", "quit", "Quit")]
+    def compose(self):
+        yield Static("an empty Textual app with one line of text")
+        yield Footer()
+Empty().run()
+"""
+TUILAB = [sys.executable, "-m", "tuilab"]
+ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\)|\x1b[()*+][ -~]|\x1b[ -~]", re.DOTALL)
+QUIET = 0.25
+"""Seconds without output that end a burst."""
+
+
+@dataclass
+class Session:
+    """A program under a pseudo-terminal; ``data`` is all that it wrote."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    columns: int = 80
+    rows: int = 24
+    data: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self.started = time.perf_counter()
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", self.rows, self.columns, 0, 0))
+            os.execvpe(self.command[0], list(self.command), dict(self.environment))
+
+    def read(self, seconds: float) -> bool:
+        """Whether anything came within this time."""
+        if not select.select([self.fd], [], [], max(0.0, seconds))[0]:
+            return False
+        try:
+            self.data += os.read(self.fd, 1 << 16)
+        except OSError:
+            return False
+        return True
+
+    def read_for(self, seconds: float) -> int:
+        """Bytes that come within this time."""
+        before, end = len(self.data), time.perf_counter() + seconds
+        while (left := end - time.perf_counter()) > 0:
+            self.read(left)
+        return len(self.data) - before
+
+    def first_text(self) -> tuple[float, int]:
+        """Milliseconds to the first visible text, and the bytes of the whole first burst."""
+        shown = None
+        while self.read(QUIET if shown else 30):
+            text = ESCAPES.sub(b"", bytes(self.data)).decode("utf-8", "ignore")
+            if shown is None and sum(c > " " for c in text) >= 20:
+                shown = (time.perf_counter() - self.started) * 1e3
+        return shown or float("nan"), len(self.data)
+
+    def wait_for(self, text: bytes, seconds: float) -> None:
+        """Read until ``text`` was written."""
+        end = time.perf_counter() + seconds
+        while text not in ESCAPES.sub(b"", bytes(self.data)) and time.perf_counter() < end:
+            self.read(0.1)
+
+    def press(self, key: bytes) -> float:
+        """Milliseconds from the key to the next byte."""
+        while self.read(0.01):
+            pass
+        begun = time.perf_counter()
+        os.write(self.fd, key)
+        self.read(2)
+        return (time.perf_counter() - begun) * 1e3
+
+    def end(self, key: bytes) -> float:
+        """Press ``key`` and give the milliseconds until the program is gone."""
+        begun = time.perf_counter()
+        os.write(self.fd, key)
+        while os.waitpid(self.pid, os.WNOHANG)[0] == 0:
+            self.read(0.005)
+        os.close(self.fd)
+        return (time.perf_counter() - begun) * 1e3
+
+
+def start_up(runs: int, environment: Mapping[str, str], columns: int, rows: int) -> None:
+    """Print the first text of tuilab beside that of an empty app, started in turn."""
+    empty, ours, sizes, quits = [], [], [], []
+    for _ in range(runs):
+        session = Session([sys.executable, "-c", EMPTY_APP], environment, columns, rows)
+        empty.append(session.first_text()[0])
+        session.end(b"q")
+        session = Session(TUILAB, environment, columns, rows)
+        milliseconds, size = session.first_text()
+        ours.append(milliseconds)
+        sizes.append(size)
+        quits.append(session.end(b"q"))
+    ratio = statistics.median(ours) / statistics.median(empty)
+    line(f"first text {columns}x{rows}", f"{statistics.median(ours):.0f} ms", f"{ratio:.2f} x an empty app")
+    line(f"first paint {columns}x{rows}", f"{statistics.median(sizes) / 1e3:.1f} kB", "")
+    line("quit", f"{statistics.median(quits):.0f} ms", "")
+
+
+def while_training(keys: int, environment: Mapping[str, str]) -> None:
+    """Print key latency, bytes per second and memory while a preset trains on every core."""
+    session = Session([*TUILAB, "spirals-depth"], environment)
+    session.first_text()
+    line("idle", f"{session.read_for(5) / 5:.0f} B/s", "nothing running")
+    session.press(b"r")
+    session.wait_for("▶".encode(), 60)
+    session.read_for(3)
+    line("curves moving", f"{session.read_for(10) / 1e4:.2f} kB/s", "")
+    latencies = sorted(session.press(b"]" if index % 2 else b"[") for index in range(keys))
+    line("key to paint, p50", f"{latencies[len(latencies) // 2]:.1f} ms", "while training")
+    line("key to paint, p99", f"{latencies[int(len(latencies) * 0.99)]:.1f} ms", "")
+    memory = psutil.Process(session.pid).memory_info().rss / 2**20
+    line("interface memory", f"{memory:.0f} MiB", "")
+    os.kill(session.pid, 9)
+    os.waitpid(session.pid, 0)
+    subprocess.run([*TUILAB, "stop", "last"], env=dict(environment), check=True, capture_output=True)
+
+
+def line(name: str, value: str, note: str) -> None:
+    print(f"{name:<24}{value:>12}  {note}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--keys", type=int, default=100)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "TERM": "xterm-256color", "TUILAB_HOME": folder}
+        print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; medians")
+        for columns, rows in ((80, 24), (160, 45)):
+            start_up(options.runs, environment, columns, rows)
+        while_training(options.keys, environment)
+
+
+if __name__ == "__main__":
+    main()
