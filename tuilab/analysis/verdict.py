@@ -16,7 +16,7 @@ from tuilab.analysis.statistics import (
     welch,
     welch_log,
 )
-from tuilab.analysis.wording import count_text, metric_text, number, p_text
+from tuilab.analysis.wording import common_places, count_text, metric_text, number, p_text
 from tuilab.spec.comparison import Protocol, VerdictKind
 
 ALPHA = 0.05
@@ -153,14 +153,16 @@ def _rough_difference(trial: Trial) -> float | None:
 
 def _opening(trial: Trial, metric: str) -> str:
     ours, theirs = trial.candidate, trial.against
+    known = [(side.mean, side.half_width) for side in (ours, theirs)]
+    places = common_places(metric, [(mean, half) for mean, half in known if mean is not None and half is not None])
     verb = "errs" if metric == "error" else f"has {_article(metric)} {metric_name(metric)} of"
     if ours.mean is None:
-        first = f"{ours.subject} {_nothing(ours)}"
-        return f"{first}; {theirs.subject} {_nothing(theirs) if theirs.mean is None else _said(theirs, verb, metric)}"
-    first = f"{ours.subject} {_said(ours, verb, metric)}"
+        rest = _nothing(theirs) if theirs.mean is None else _said(theirs, verb, metric, places)
+        return f"{ours.subject} {_nothing(ours)}; {theirs.subject} {rest}"
+    first = f"{ours.subject} {_said(ours, verb, metric, places)}"
     if theirs.mean is None:
         return f"{first}; {theirs.subject} {_nothing(theirs)}"
-    return f"{first} against {_value(theirs, metric)} for {theirs.subject}{_failed(theirs)}"
+    return f"{first} against {_value(theirs, metric, places)} for {theirs.subject}{_failed(theirs)}"
 
 
 def metric_name(metric: str) -> str:
@@ -172,12 +174,12 @@ def _article(metric: str) -> str:
     return "an" if metric[:1] in "aeion" else "a"
 
 
-def _said(side: Side, verb: str, metric: str) -> str:
-    return f"{verb} {_value(side, metric)}{_failed(side)}"
+def _said(side: Side, verb: str, metric: str, places: int | None) -> str:
+    return f"{verb} {_value(side, metric, places)}{_failed(side)}"
 
 
-def _value(side: Side, metric: str) -> str:
-    return metric_text(metric, side.mean, side.half_width) if side.mean is not None else ""
+def _value(side: Side, metric: str, places: int | None) -> str:
+    return metric_text(metric, side.mean, side.half_width, places) if side.mean is not None else ""
 
 
 def _failed(side: Side) -> str:
@@ -202,7 +204,10 @@ def _effect(trial: Trial) -> str:
 
 
 def _equivalent(significant: bool, evidence: str, equivalence: float | None, margin: float | None, metric: str) -> str:
-    allowed = f"{number(100 * (margin or 0.0))} points" if metric == "error" else number(margin or 0.0)
+    allowed = number(margin or 0.0)
+    if metric == "error":
+        points = number(100 * (margin or 0.0))
+        allowed = f"{points} point" if points == "1" else f"{points} points"
     tost = p_text(equivalence or 0.0)
     if significant:
         return f"different but negligible, {evidence}, yet within the margin of {allowed} (TOST {tost})"

@@ -37,13 +37,25 @@ def percent(value: float, digits: int = 3) -> str:
     return f"{number(100 * value, digits)} %"
 
 
-def metric_text(metric: str, value: float, half_width: float | None) -> str:
-    """``0.53 % ± 0.48`` for an error, ``0.167 ± 0.027`` for other metrics; the half-width decides the digits."""
+def metric_text(metric: str, value: float, half_width: float | None, places: int | None = None) -> str:
+    """``0.53 % ± 0.48`` for an error, ``0.167 ± 0.027`` for other metrics.
+
+    The half-width decides the digits, unless the number of decimal ``places`` is given.
+    """
     scale, unit = (100.0, " %") if metric == "error" else (1.0, "")
     if not half_width:
         return f"{number(scale * value)}{unit}" + ("" if half_width is None else " ± 0")
-    places = decimals(scale * half_width)
+    if places is None:
+        places = decimals(scale * half_width)
     return f"{scale * value:.{places}f}{unit} ± {scale * half_width:.{places}f}"
+
+
+def common_places(metric: str, values: Sequence[tuple[float, float]]) -> int | None:
+    """Decimal places that suit all of some (mean, half-width): the coarsest half-width's, but 2 digits of any mean."""
+    scale = 100.0 if metric == "error" else 1.0
+    coarsest = min((decimals(scale * half) for _, half in values if half > 0), default=None)
+    smallest = max((decimals(scale * abs(value)) for value, half in values if value and half > 0), default=0)
+    return None if coarsest is None else max(coarsest, smallest)
 
 
 def p_text(p: float) -> str:
