@@ -1,0 +1,27 @@
+"""``python -m tuilab.engine``: requests as JSON lines on stdin, events as JSON lines on stdout, a log on stderr."""
+
+import logging
+import signal
+import sys
+
+from tuilab.engine.channel import Channel, EndOfRequestsError
+from tuilab.engine.data import preload
+from tuilab.engine.server import Server
+
+
+def main() -> int:
+    """Serve one runner until it says so or goes away; the exit status."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    channel = Channel.take_over_stdio()
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    preload()
+    try:
+        Server(channel).serve()
+    except (EndOfRequestsError, BrokenPipeError):
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

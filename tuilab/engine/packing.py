@@ -1,0 +1,28 @@
+"""How many replicas train together: a cost model of caches and memory."""
+
+from collections.abc import Sequence
+
+from tuilab.engine.layout import ConvNode, Layout, nodes
+from tuilab.engine.pack import AutogradPack, Job, Member, Pack
+
+_WAVE_BYTES = 64 << 20
+_BYTES_PER_PARAM = 20
+"""Value, gradient, two moments and scratch, four bytes each."""
+
+
+def wave_size(layout: Layout) -> int:
+    """Replicas that are in memory at once; the others wait, so that memory does not grow with the seeds."""
+    return max(1, _WAVE_BYTES // (_BYTES_PER_PARAM * max(1, layout.num_params)))
+
+
+def make_packs(job: Job, members: Sequence[Member]) -> list[tuple[Pack, list[int]]]:
+    """Packs, each with the positions of its members."""
+    size = _pack_size(job, len(members))
+    chosen = [list(range(len(members)))[begin : begin + size] for begin in range(0, len(members), size)]
+    return [(AutogradPack(job, [members[position] for position in positions]), positions) for positions in chosen]
+
+
+def _pack_size(job: Job, count: int) -> int:
+    """Convolutions run fastest one replica at a time on a CPU; everything else gains from company."""
+    convolves = any(isinstance(node, ConvNode) for node in nodes(job.layout.program))
+    return 1 if convolves and job.device.type == "cpu" else count
