@@ -4,6 +4,7 @@ from enum import Enum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from tuilab.spec.errors import LabError
 from tuilab.spec.fields import LearningRate, PositiveInt, StackField, Value
@@ -129,15 +130,15 @@ class Comparison(Value):
     @model_validator(mode="after")
     def _names(self) -> Self:
         names = [candidate.name for candidate in self.candidates]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two candidates are called {name!r}; give each its own name")
-        mentioned = [name for expected in self.expect for name in (expected.candidate, expected.against)]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                problem = f"two candidates are called {name!r}; give each its own name"
+                raise _misplaced(problem, "candidates", index, "name")
+        for index, expected in enumerate(self.expect):
+            _require(expected.candidate, names, "expect", index, "candidate")
+            _require(expected.against, names, "expect", index, "against")
         if isinstance(self.protocol.budget.reference, str):
-            mentioned.append(self.protocol.budget.reference)
-        for name in mentioned:
-            if name not in names:
-                raise ValueError(f"there is no candidate {name!r} (there are {', '.join(names)})")
+            _require(self.protocol.budget.reference, names, "protocol", "budget", "reference")
         return self
 
     def training_of(self, candidate: Candidate) -> Training:
@@ -170,6 +171,16 @@ class Comparison(Value):
         for room in ("task", "training", "protocol"):
             data[room] = merge(data.get(room, {}), getattr(patch, room))
         return Comparison.model_validate(data)
+
+
+def _require(name: str, names: list[str], *place: str | int) -> None:
+    if name not in names:
+        raise _misplaced(f"there is no candidate {name!r} (there are {', '.join(names)})", *place)
+
+
+def _misplaced(problem: str, *place: str | int) -> PydanticCustomError:
+    """A problem between fields, to be shown at one of them: the keys and indices of ``place``."""
+    return PydanticCustomError("misplaced", "{problem}", {"problem": problem, "place": place})
 
 
 def merge(base: object, patch: object) -> object:

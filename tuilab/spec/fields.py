@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from tuilab.spec.errors import NotationError
 from tuilab.spec.layers import Stack
 from tuilab.spec.notation import format_stack, parse
 
@@ -16,7 +17,10 @@ class Value(BaseModel):
 
 def _stack(value: object) -> object:
     if isinstance(value, str | int) and not isinstance(value, bool):
-        return parse(str(value))
+        try:
+            return parse(str(value))
+        except NotationError as error:
+            raise ValueError(str(error)) from error
     if isinstance(value, tuple):
         return value
     raise ValueError("a stack is written as text, such as 4*(14 relu)")

@@ -28,7 +28,6 @@ _Row: TypeAlias = Sequence[float | str]
 
 _MISSING = frozenset(("", "na", "n/a", "nan", "null", "?"))
 _INFINITE = frozenset(("inf", "infinity"))
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _SAMPLE_LINES = 50
@@ -134,7 +133,7 @@ def _text(path: str) -> str:
     if control:
         line = text.count("\n", 0, control.start()) + 1
         raise FileError(path, f"the control character {control[0]!r}; this is not a CSV file", line)
-    if text.count("\n") > MAX_ROWS:
+    if max(text.count("\n"), text.count("\r")) > MAX_ROWS:
         raise FileError(path, f"more than {MAX_ROWS:,} rows; keep a sample of them")
     if not text.strip():
         raise FileError(path, "the file is empty")
@@ -212,11 +211,12 @@ def _numbers(cells: list[str], decimal_comma: bool) -> _Row:
 
 
 def _number(cell: str, decimal_comma: bool) -> float | str:
-    if decimal_comma and _DECIMAL_COMMA.fullmatch(cell):
-        cell = cell.replace(",", ".")
-    if _NUMBER.fullmatch(cell) and math.isfinite(value := float(cell)):
-        return value
-    return cell
+    text = cell.replace(",", ".") if decimal_comma and _DECIMAL_COMMA.fullmatch(cell) else cell
+    try:
+        value = float(text)
+    except ValueError:
+        return cell
+    return value if math.isfinite(value) and "_" not in cell else cell
 
 
 def _is_header(first: list[str], rows: Sequence[_Row], target: str) -> bool:
@@ -224,7 +224,7 @@ def _is_header(first: list[str], rows: Sequence[_Row], target: str) -> bool:
     numbers = [isinstance(_number(cell, False), float) for cell in first]
     if all(numbers):
         return False
-    if target in first or printable(target) in map(printable, first):
+    if not target.isdecimal() and printable(target.strip()) in map(printable, first):
         return True
     sample = rows[:1000]
     return not any(numbers) and all(
@@ -236,16 +236,14 @@ def _table(raw: _Raw, target: str, predict: Predict) -> Table:
     target_index = _target_index(raw, target)
     if len(raw.rows) < MIN_ROWS:
         raise raw.error(f"only {len(raw.rows)} rows of data; at least {MIN_ROWS} are needed")
-    columns = [_checked_column(raw, index) for index in range(len(raw.names))]
-    class_names, targets = _targets(raw, target_index, columns[target_index], predict)
-    inputs: list[Sequence[float]] = []
+    class_names, targets = _targets(raw, target_index, _checked_column(raw, target_index), predict)
+    inputs: list[list[float]] = []
     names: list[str] = []
-    for index, column in enumerate(columns):
-        if index == target_index:
-            continue
-        values, labels = _inputs(raw, index, column)
-        inputs += values
-        names += labels
+    for index in range(len(raw.names)):
+        if index != target_index:
+            values, labels = _inputs(raw, index, _checked_column(raw, index))
+            inputs += values
+            names += labels
     return Table(tuple(zip(*inputs, strict=True)), tuple(targets), tuple(class_names), tuple(names))
 
 
@@ -256,7 +254,7 @@ def _target_index(raw: _Raw, target: str) -> int:
     if name.isascii() and name.isdecimal() and len(name) < 9 and 1 <= int(name) <= len(raw.names):
         return int(name) - 1
     shown = ", ".join(raw.names[:12]) + (", ..." if len(raw.names) > 12 else "")
-    raise raw.error(f"there is no column {name!r} for target; give a name or a number from 1 ({shown})")
+    raise FileError(raw.file, f"there is no column {name!r}; give a name or a number from 1 ({shown})", None, "target")
 
 
 def _checked_column(raw: _Raw, index: int) -> list[float | str]:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from tuilab.spec.errors import LabError
 from tuilab.spec.fields import PositiveInt, Value, from_name
@@ -139,11 +139,23 @@ class Digits(_Split):
     shift: Annotated[int, Field(ge=0, le=24)] = 0
     """Place each digit at random on a canvas that is this many pixels larger (with ``image``)."""
 
+    @model_validator(mode="after")
+    def _shift_needs_image(self) -> Self:
+        if self.shift and not self.image:
+            raise ValueError("shift moves images; set image: true too (and start dense stacks with flatten)")
+        return self
+
 
 class Bundled(_Split):
     """A small table that scikit-learn brings along."""
 
     kind: Literal["wine", "breast_cancer", "iris", "diabetes"]
+
+    @model_validator(mode="after")
+    def _noise_needs_classes(self) -> Self:
+        if self.kind == "diabetes" and self.label_noise:
+            raise ValueError(_NOISE_ON_NUMBERS)
+        return self
 
 
 class Csv(_Split):
@@ -152,31 +164,42 @@ class Csv(_Split):
     kind: Literal["csv"] = "csv"
     path: str
     """Path of the file; relative paths start at the preset file's folder."""
-    target: str
+    target: Annotated[str, Field(coerce_numbers_to_str=True)]
     """Name of the target column, or its number (from 1) in a file without a header."""
     predict: Literal["auto", "classification", "regression"] = "auto"
     """Auto: text or at most 20 different whole numbers are classes, everything else is a number."""
 
+    @model_validator(mode="after")
+    def _noise_needs_classes(self) -> Self:
+        if self.predict == "regression" and self.label_noise:
+            raise ValueError(_NOISE_ON_NUMBERS)
+        return self
 
-Task = Annotated[
-    Annotated[
-        Spirals
-        | Circles
-        | Xor
-        | Blobs
-        | Parity
-        | Radial
-        | Sawtooth
-        | Additive
-        | Teacher
-        | Plane
-        | Digits
-        | Bundled
-        | Csv,
-        Field(discriminator="kind"),
-    ],
-    BeforeValidator(from_name),
+
+_NOISE_ON_NUMBERS = "label_noise replaces classes and this task predicts numbers; leave it 0"
+
+_AnyTask: TypeAlias = Annotated[
+    Spirals | Circles | Xor | Blobs | Parity | Radial | Sawtooth | Additive | Teacher | Plane | Digits | Bundled | Csv,
+    Field(discriminator="kind"),
 ]
+_TaskName: TypeAlias = Literal[
+    "spirals",
+    "circles",
+    "xor",
+    "blobs",
+    "parity",
+    "radial",
+    "sawtooth",
+    "additive",
+    "teacher",
+    "plane",
+    "digits",
+    "wine",
+    "breast_cancer",
+    "iris",
+    "diabetes",
+]
+Task = Annotated[_AnyTask, BeforeValidator(from_name, json_schema_input_type=_TaskName | _AnyTask)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +281,8 @@ def facts(task: Task) -> TaskFacts:
             return TaskFacts((columns,), bundled_classes, 1, _training_rows(task, rows))
         case Csv():
             table = read_table(task.path, task.target, task.predict)
+            if task.label_noise and table.classes is None:
+                raise LabError(_NOISE_ON_NUMBERS)
             return TaskFacts((table.num_inputs,), table.classes, 1, _training_rows(task, table.num_rows))
 
 

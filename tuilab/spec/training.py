@@ -1,9 +1,9 @@
 """Training: how a network is optimised."""
 
 from enum import Enum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from tuilab.spec.fields import LearningRate, PositiveInt, Value, from_name
 from tuilab.spec.layers import Init
@@ -18,6 +18,12 @@ class Sgd(Value):
     momentum: MomentumFactor = 0.0
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
 
 
 class Momentum(Value):
@@ -66,10 +72,9 @@ class RmsProp(Value):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
 
 
-Optimizer = Annotated[
-    Annotated[Sgd | Momentum | Nesterov | Adam | AdamW | RmsProp, Field(discriminator="kind")],
-    BeforeValidator(from_name),
-]
+_AnyOptimizer: TypeAlias = Annotated[Sgd | Momentum | Nesterov | Adam | AdamW | RmsProp, Field(discriminator="kind")]
+_OptimizerName: TypeAlias = Literal["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"]
+Optimizer = Annotated[_AnyOptimizer, BeforeValidator(from_name, json_schema_input_type=_OptimizerName | _AnyOptimizer)]
 
 
 class Constant(Value):
@@ -102,9 +107,9 @@ class Warmup(Value):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 
-Schedule = Annotated[
-    Annotated[Constant | Cosine | StepDecay | Warmup, Field(discriminator="kind")], BeforeValidator(from_name)
-]
+_AnySchedule: TypeAlias = Annotated[Constant | Cosine | StepDecay | Warmup, Field(discriminator="kind")]
+_ScheduleName: TypeAlias = Literal["constant", "cosine", "step", "warmup"]
+Schedule = Annotated[_AnySchedule, BeforeValidator(from_name, json_schema_input_type=_ScheduleName | _AnySchedule)]
 
 
 class Loss(Enum):

@@ -1,0 +1,196 @@
+"""What pydantic found wrong with a preset, as one sentence with file, line and field."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from tuilab.spec.errors import FileError
+from tuilab.spec.yaml_text import Document, Place, Plain
+
+_WANTED = {
+    "string_type": "text (put it in quotes)",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "fields with values (name: value)",
+    "model_type": "fields with values (name: value)",
+    "model_attributes_type": "a kind, or fields with values (kind: ...)",
+    "string_pattern_mismatch": "free of control characters",
+}
+_BOUNDS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "at most"),
+}
+_Model = type[BaseModel]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """One problem at one place of the file: what must be there, or else a sentence of its own."""
+
+    place: Place
+    wanted: str
+    sentence: str
+
+
+def preset_error(error: ValidationError, document: Document, model: _Model, root: Place = ()) -> FileError:
+    """The first problem in the file's order, and how many more there are.
+
+    Args:
+        error: what validating ``document`` against ``model`` raised.
+        document: the file.
+        model: what the file should be.
+        root: where in the file the validated part starts.
+
+    """
+    faults = _without_echoes([_fault(details, document, model, root) for details in error.errors(include_url=False)])
+    places = sorted({fault.place for fault in faults}, key=document.line)
+    place = places[0]
+    here = [fault for fault in faults if fault.place == place]
+    wanted = " or ".join(dict.fromkeys(fault.wanted for fault in here if fault.wanted))
+    sentence = f"must be {wanted}, not {_show(_at(document.data, place))}" if wanted else here[0].sentence
+    more = len(places) - 1
+    if more:
+        sentence += f" (and {more} more problem{'s' if more > 1 else ''})"
+    return document.error(sentence, place)
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """``; did you mean 'steps'?`` where something is near, else the known words in brackets."""
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f" (known: {', '.join(known)})"
+
+
+def _without_echoes(faults: list[_Fault]) -> list[_Fault]:
+    """Without the complaint that a list is too short when that is because its items have faults."""
+    places = [fault.place for fault in faults]
+
+    def is_echo(fault: _Fault) -> bool:
+        inside = any(len(place) > len(fault.place) and place[: len(fault.place)] == fault.place for place in places)
+        return inside and "too few" in fault.sentence
+
+    return [fault for fault in faults if not is_echo(fault)]
+
+
+def _fault(details: ErrorDetails, document: Document, model: _Model, root: Place) -> _Fault:
+    place, owner = _locate(details, document, model, root)
+    kind, context = details["type"], details.get("ctx", {})
+    if kind in _WANTED:
+        return _Fault(place, _WANTED[kind], "")
+    if kind in _BOUNDS:
+        key, words = _BOUNDS[kind]
+        return _Fault(place, f"{words} {context[key]:,}".removesuffix(".0"), "")
+    match kind:
+        case "missing":
+            sentence = "this field is missing"
+        case "extra_forbidden":
+            sentence = f"unknown field{suggestion(str(place[-1]), tuple(owner.model_fields))}"
+        case "literal_error" | "enum":
+            return _choice(place, str(_at(document.data, place)), re.findall(r"'([^']*)'", str(context["expected"])))
+        case "union_tag_invalid":
+            known = re.findall(r"'([^']*)'", str(context["expected_tags"]))
+            if isinstance(_at(document.data, place), dict):
+                place = (*place, "kind")
+            sentence = f"unknown kind {str(context['tag'])!r}{suggestion(str(context['tag']), known)}"
+        case "union_tag_not_found":
+            sentence = "the kind is missing; start with kind: and its name"
+        case "too_short":
+            sentence = f"too few entries; at least {context['min_length']}"
+        case "too_long":
+            sentence = f"too many entries ({context['actual_length']}); at most {context['max_length']}"
+        case "string_too_short":
+            sentence = "must not be empty"
+        case "string_too_long":
+            sentence = f"longer than {context['max_length']:,} characters"
+        case "value_error":
+            sentence = str(context["error"])
+        case "misplaced":
+            sentence = str(context["problem"])
+        case _:
+            sentence = details["msg"][:1].lower() + details["msg"][1:]
+    return _Fault(place, "", sentence)
+
+
+def _choice(place: Place, given: str, known: list[str]) -> _Fault:
+    if place and place[0] == "profiles" and len(place) == 2:
+        return _Fault(place, "", f"unknown profile (known: {', '.join(known)})")
+    close = get_close_matches(given, known, n=1)
+    one_of = " or ".join(filter(None, [", ".join(known[:-1]), known[-1]]))
+    return _Fault(place, f"{one_of} (did you mean {close[0]}?)" if close else one_of, "")
+
+
+def _locate(details: ErrorDetails, document: Document, model: _Model, root: Place) -> tuple[Place, _Model]:
+    """Where in the file an error is, and the model whose field it is.
+
+    pydantic's locations also name the member of a union that was tried; those parts are not in the file.
+    """
+    place, models, data = root, [model], _at(document.data, root)
+    for part in details["loc"]:
+        if len(models) > 1 and part in {kind for each in models for kind in _kinds(each)}:
+            models = [each for each in models if part in _kinds(each)]
+            continue
+        if isinstance(data, dict) and part in data:
+            data = data[str(part)]
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        elif details["type"] != "missing" or part != details["loc"][-1]:
+            continue
+        place = (*place, part)
+        if models and part in models[0].model_fields and part != details["loc"][-1]:
+            models = _models_in(models[0].model_fields[str(part)].annotation)
+    place = tuple(details.get("ctx", {}).get("place", place))
+    return place, models[0] if models else model
+
+
+def _kinds(model: _Model) -> tuple[object, ...]:
+    field = model.model_fields.get("kind")
+    return get_args(field.annotation) if field else ()
+
+
+def _models_in(annotation: object) -> list[_Model]:
+    """Every model class inside a type."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models_in(inner)]
+
+
+def _at(data: Plain, place: Place) -> Plain:
+    for part in place:
+        if isinstance(data, dict) and isinstance(part, str):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int):
+            data = data[part]
+        else:
+            return None
+    return data
+
+
+def _show(value: Plain) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return "fields"
+        case list():
+            return "a list"
+        case str():
+            return repr(value if len(value) <= 40 else value[:37] + "...")
+        case _:
+            return f"{value:,}" if isinstance(value, int) else f"{value:g}"

@@ -1,0 +1,43 @@
+"""Where the presets that come with the lab are, and which one a name means."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from tuilab.spec.errors import LabError
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def preset_folder() -> Path:
+    """The folder of the shipped presets: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "presets"
+    return inside if inside.is_dir() else package.parent / "presets"
+
+
+def preset_names() -> tuple[str, ...]:
+    """The names of the shipped presets, sorted; a name is the file's without ``.yaml``."""
+    return tuple(sorted(file.stem for file in preset_folder().glob("*.yaml")))
+
+
+def find_preset(name_or_path: str) -> Path:
+    """The file that a person means: a shipped preset by name or unique beginning, else a path.
+
+    Raises:
+        LabError: when it is neither, with the nearest names.
+
+    """
+    names = preset_names()
+    path = Path(name_or_path).expanduser()
+    if name_or_path in names:
+        return preset_folder() / f"{name_or_path}.yaml"
+    if path.suffix in _SUFFIXES or len(path.parts) > 1 or path.is_file():
+        if path.exists():
+            return path
+        raise LabError(f"{name_or_path}: no such file; the presets are {', '.join(names)}")
+    beginning = [name for name in names if name_or_path and name.startswith(name_or_path)]
+    if len(beginning) == 1:
+        return preset_folder() / f"{beginning[0]}.yaml"
+    near = beginning or get_close_matches(name_or_path, names, n=3)
+    advice = f"did you mean {' or '.join(near)}?" if near else f"the presets are {', '.join(names)}"
+    raise LabError(f"there is no preset or file {name_or_path!r}; {advice}")
