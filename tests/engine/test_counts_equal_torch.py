@@ -68,10 +68,10 @@ class _Torch:
             self.shapes.append(((), ()))
             bodies = (layer.body,) if isinstance(layer, Residual) else layer.branches
             ends = [self.stack(body, x) for body in bodies]
-            result = torch.stack(ends).sum(0) + (x if isinstance(layer, Residual) else 0)
-            assert all(end.shape == result.shape for end in ends)
-            self.shapes[at] = (tuple(x.shape[1:]), tuple(result.shape[1:]))
-            return result
+            total = torch.stack(ends).sum(0) + (x if isinstance(layer, Residual) else 0)
+            assert all(end.shape == total.shape for end in ends)
+            self.shapes[at] = (tuple(x.shape[1:]), tuple(total.shape[1:]))
+            return total
         module = _module(layer, tuple(x.shape[1:]))
         result: Tensor = module(x)
         self.params += sum(p.numel() for p in module.parameters())
