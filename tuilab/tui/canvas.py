@@ -1,0 +1,246 @@
+"""A grid of cells in which lines, bands and text are drawn with braille, quadrants or letters.
+
+Pure Python and fast: a cell is one number (which of its dots are set) and one ink. Dots count from the top left.
+Inks are small numbers, so that rows compare and travel cheaply; ``tuilab.tui.palette`` says what they look like.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+from typing import Literal
+
+Glyphs = Literal["braille", "quadrant", "ascii"]
+"""What curves are drawn with: 2x4 dots a cell, 2x2 dots a cell, or the candidate's letter."""
+
+
+class Ink(IntEnum):
+    """What a cell shows. Inks of series follow: ``ink(kind, index)``."""
+
+    BLANK = 0
+    GRID = 1
+    AXIS = 2
+    LABEL = 3
+    BAND = 4
+    """Between the lowest and the highest run."""
+    FAINT = 5
+    """A line that matters less: train loss, tuning."""
+    LINE = 6
+    END = 7
+    """The letter at the end of a line."""
+
+
+_KINDS = 4
+MAX_SERIES = 26
+
+
+_STRENGTH = (*range(Ink.BAND), *(Ink.BAND + number % _KINDS for number in range(_KINDS * MAX_SERIES)))
+"""Of each ink: which covers which."""
+
+
+def ink(kind: Ink, index: int) -> int:
+    """The ink of one of BAND, FAINT, LINE, END for the candidate with this index."""
+    return Ink.BAND + _KINDS * index + (kind - Ink.BAND)
+
+
+def split_ink(number: int) -> tuple[Ink, int]:
+    """The kind and the candidate's index of an ink (index 0 for inks that belong to no candidate)."""
+    if number < Ink.BAND:
+        return Ink(number), 0
+    index, kind = divmod(number - Ink.BAND, _KINDS)
+    return Ink(Ink.BAND + kind), index
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of cells: a character and an ink each."""
+
+    text: str
+    inks: bytes
+
+    def spans(self, cuts: Sequence[int] = ()) -> Iterator[tuple[str, int]]:
+        """The row as (text, ink), as few as possible.
+
+        A short run of blanks takes the ink before it.
+
+        Args:
+            cuts: columns, ascending, at which a span must begin.
+
+        """
+        edges = _edges(self.inks)
+        if cuts:
+            edges = sorted({*edges, *cuts})
+        current = 0
+        for start, end in pairwise(edges):
+            current = max(self.inks[start:end]) or (current if end - start <= _SHORT else 0)
+            yield self.text[start:end], current
+
+
+_SHORT = 12
+"""Blank cells that are cheaper to send than a change of style."""
+
+
+def _edges(inks: bytes) -> list[int]:
+    """Where spans begin, and the end: at every change of ink but those to and from a short run of blanks."""
+    edges = [0]
+    last, width = -1, len(inks)
+    column = 0
+    while column < width:
+        number = inks[column]
+        end = column + 1
+        while end < width and inks[end] == number:
+            end += 1
+        blank = number == Ink.BLANK
+        if (blank and end - column > _SHORT) or (not blank and number != last):
+            if column:
+                edges.append(column)
+            last = number
+        column = end
+    edges.append(width)
+    return edges
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """How the dots of a cell are laid out."""
+
+    across: int
+    down: int
+    bits: tuple[tuple[int, ...], ...]
+    """Bit of the dot in column x, row y, as ``bits[x][y]``."""
+    glyphs: str
+    """Character of each combination of bits."""
+
+    def runs(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """Bits of the dots from row a to row b of column x, as ``[x][a][b]``."""
+        rows = range(self.down)
+        return tuple(tuple(tuple(sum(column[a : b + 1]) for b in rows) for a in rows) for column in self.bits)
+
+
+_CELLS: dict[Glyphs, _Cell] = {
+    "braille": _Cell(
+        2,
+        4,
+        ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80)),
+        " " + "".join(map(chr, range(0x2801, 0x2900))),
+    ),
+    "quadrant": _Cell(2, 2, ((1, 4), (2, 8)), " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"),
+    "ascii": _Cell(1, 1, ((1,),), " ?"),
+}
+
+
+class Canvas:
+    """Cells to draw on. Coordinates are dots unless they say cells.
+
+    Where two drawings meet in a cell, the stronger kind of ink (line over faint over band over grid) takes the whole
+    cell; equals share its dots, and the later one colours them.
+    """
+
+    def __init__(self, width: int, height: int, glyphs: Glyphs = "braille") -> None:
+        """A blank canvas of ``width`` x ``height`` cells."""
+        self.width = width
+        self.height = height
+        self.glyphs = glyphs
+        self._cell = _CELLS[glyphs]
+        self.dots_across = width * self._cell.across
+        self.dots_down = height * self._cell.down
+        self._runs = self._cell.runs()
+        self._bits = [0] * (width * height)
+        self._inks = [0] * (width * height)
+        self._texts: dict[int, str] = {}
+
+    def columns(self, first: int, runs: Iterable[tuple[int, int]], number: int, every: int = 1) -> None:
+        """Set a vertical run of dots in each dot column from ``first`` on.
+
+        Args:
+            first: dot column of the first run; all columns lie on the canvas.
+            runs: first and last dot row of each run; clipped, and empty where the last lies above the first.
+            number: the ink.
+            every: draw each how-manieth column only, which dots a line.
+
+        """
+        across, down, width, floor = self._cell.across, self._cell.down, self.width, self.dots_down - 1
+        bits, inks, strength = self._bits, self._inks, _STRENGTH[number]
+        full = down - 1
+        for x, (top, bottom) in enumerate(runs, first):
+            if x % every:
+                continue
+            top, bottom = top if top > 0 else 0, bottom if bottom < floor else floor
+            if top > bottom:
+                continue
+            cell, in_cell = divmod(x, across)
+            dots = self._runs[in_cell]
+            start, end = top // down, bottom // down
+            for row in range(start, end + 1):
+                here = dots[top % down if row == start else 0][bottom % down if row == end else full]
+                at = row * width + cell
+                old = inks[at]
+                if old == number:
+                    bits[at] |= here
+                elif _STRENGTH[old] < strength:
+                    bits[at], inks[at] = here, number
+                elif _STRENGTH[old] == strength:
+                    bits[at] |= here
+                    inks[at] = number
+
+    def dot(self, x: int, y: int, number: int) -> None:
+        """Set one dot."""
+        self.columns(x, ((y, y),), number)
+
+    def line(self, first: int, ys: Sequence[float], number: int, every: int = 1) -> None:
+        """Draw a line through one y for each dot column from column ``first`` on; connected where ``every`` is 1.
+
+        Args:
+            first: dot column of the first y.
+            ys: dot rows, not rounded; those beyond the canvas are clipped.
+            number: the ink.
+            every: draw each how-manieth column only, which dots the line.
+
+        """
+        rows = [int(y + 1.5) - 1 for y in ys]
+        if every > 1:
+            self.columns(first, zip(rows, rows, strict=True), number, every)
+            return
+        runs = [
+            (before + 1, here) if before < here else (here, before - 1) if before > here else (here, here)
+            for before, here in zip([rows[0], *rows], rows, strict=False)
+        ]
+        self.columns(first, runs, number)
+
+    def band(self, first: int, tops: Sequence[float], bottoms: Sequence[float], number: int) -> None:
+        """Fill between ``tops`` and ``bottoms``, one pair for each dot column from column ``first`` on."""
+        self.columns(first, [(int(t + 0.5), int(b + 0.5)) for t, b in zip(tops, bottoms, strict=True)], number)
+
+    def write(self, x: int, y: int, text: str, number: int) -> None:
+        """Put text over whatever is there. ``x``, ``y`` in cells; what lies beyond the canvas is cut."""
+        if not 0 <= y < self.height:
+            return
+        for column, character in enumerate(text, x):
+            if 0 <= column < self.width:
+                at = y * self.width + column
+                self._texts[at] = character
+                self._inks[at] = number if character != " " else Ink.BLANK
+
+    def rows(self, letters: str = "") -> tuple[Row, ...]:
+        """What has been drawn, top row first.
+
+        Args:
+            letters: of the candidates, by index; what curves are made of when the glyphs are ASCII.
+
+        """
+        characters = self._letters(letters) if self.glyphs == "ascii" else self._dots()
+        for at, character in self._texts.items():
+            characters[at] = character
+        inks, width = bytes(self._inks), self.width
+        starts = range(0, width * self.height, width)
+        return tuple(Row("".join(characters[s : s + width]), inks[s : s + width]) for s in starts)
+
+    def _dots(self) -> list[str]:
+        return [self._cell.glyphs[bits] for bits in self._bits]
+
+    def _letters(self, letters: str) -> list[str]:
+        table = {int(Ink.BLANK): " ", int(Ink.GRID): "."}
+        for index, letter in enumerate(letters):
+            table[ink(Ink.FAINT, index)] = "'"
+            table[ink(Ink.LINE, index)] = letter.lower()
+        return [table.get(number, " ") for number in self._inks]

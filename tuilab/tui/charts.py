@@ -1,0 +1,112 @@
+"""Which curves of an experiment a chart shows."""
+
+from collections.abc import Callable
+
+from tuilab.spec.task import Csv, TaskFacts, facts
+from tuilab.spec.training import Loss
+from tuilab.store.records import Phase
+from tuilab.tui.curves import Curves, HalvingBuckets
+from tuilab.tui.live import LiveState
+from tuilab.tui.plot import ChartData, Series, SeriesKind
+
+_LOSSES = {
+    Loss.CROSS_ENTROPY: "cross-entropy",
+    Loss.BCE: "binary cross-entropy",
+    Loss.MSE: "squared error",
+    Loss.L4: "fourth power",
+}
+_METRICS = {"error": "Eval error", "nmse": "Eval nMSE"}
+
+
+def loss_chart(state: LiveState, *, log_y: bool = True, train: bool = True) -> ChartData:
+    """The eval loss of every candidate: mean over seeds with a band from the lowest to the highest run.
+
+    While a candidate is tuned, the curve of its best learning rate so far stands for it, faint and with a small letter.
+
+    Args:
+        state: of the experiment.
+        log_y: logarithmic y axis; the mean over seeds is then geometric.
+        train: draw the train loss beside it, faint.
+
+    """
+    series = _series(state, _eval_loss, SeriesKind.EVAL, log_y)
+    if train:
+        series = _series(state, _train_loss, SeriesKind.TRAIN, log_y) + series
+    return ChartData(
+        title="Eval loss",
+        series=series,
+        x_max=_x_max(state),
+        log_y=log_y,
+        unit=_loss_name(state),
+        note=_note(series),
+    )
+
+
+def metric_chart(state: LiveState, *, log_y: bool = False) -> ChartData:
+    """The metric on the validation part (lower is better) of every candidate, as in ``loss_chart``."""
+    series = _series(state, _metric, SeriesKind.EVAL, log_y)
+    return ChartData(_metric_name(state), series, _x_max(state), log_y, note=_note(series))
+
+
+def _eval_loss(curves: Curves) -> HalvingBuckets:
+    return curves.eval_loss
+
+
+def _train_loss(curves: Curves) -> HalvingBuckets:
+    return curves.train_loss
+
+
+def _metric(curves: Curves) -> HalvingBuckets:
+    return curves.metric
+
+
+def _series(
+    state: LiveState, pick: Callable[[Curves], HalvingBuckets], kind: SeriesKind, log_y: bool
+) -> tuple[Series, ...]:
+    found = []
+    for candidate in state.candidates:
+        tuning = candidate.curves_phase is Phase.TUNING
+        if tuning and kind is SeriesKind.TRAIN:
+            continue
+        curve = pick(candidate.curves).curve(log=log_y)
+        if curve.steps:
+            shown = SeriesKind.TUNING if tuning else kind
+            found.append(Series(candidate.letter, candidate.name, candidate.index, shown, *curve))
+    return tuple(found)
+
+
+def _x_max(state: LiveState) -> float:
+    return float(max((candidate.run_steps for candidate in state.candidates), default=1))
+
+
+def _loss_name(state: LiveState) -> str:
+    """The name of the loss; empty where candidates differ or only a file could tell."""
+    comparison = state.experiment.comparison
+    losses = {comparison.training_of(candidate).loss for candidate in comparison.candidates}
+    known = _facts(state)
+    if known is not None:
+        losses = {loss or known.default_loss for loss in losses}
+    loss = losses.pop() if len(losses) == 1 else None
+    return _LOSSES[loss] if loss else ""
+
+
+def _metric_name(state: LiveState) -> str:
+    result, known = state.experiment.result, _facts(state)
+    name = result.metric if result else known.metric if known else "metric"
+    return _METRICS.get(name, "Eval metric")
+
+
+def _facts(state: LiveState) -> TaskFacts | None:
+    """What the task asks; None for a CSV task, whose file may be gone and is not worth reading here."""
+    task = state.experiment.comparison.task
+    return None if isinstance(task, Csv) else facts(task)
+
+
+def _note(series: tuple[Series, ...]) -> str:
+    kinds = {one.kind for one in series}
+    words = []
+    if SeriesKind.TUNING in kinds:
+        words.append("small letter: tuning")
+    if SeriesKind.TRAIN in kinds:
+        words.append("dotted: train")
+    return " · ".join(words)

@@ -1,0 +1,263 @@
+"""Curves over steps, drawn on a canvas: axes, grid, bands, lines, letters."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from tuilab.tui.canvas import Canvas, Glyphs, Ink, Row, ink
+from tuilab.tui.scales import Scale, Tick, fit, x_ticks, y_ticks
+
+
+class SeriesKind(Enum):
+    """What a curve shows, and so how strongly it is drawn."""
+
+    EVAL = "eval"
+    """The main curve of a candidate: bright, over its band."""
+    TRAIN = "train"
+    """Beside the main curve: faint and dotted, without letter."""
+    TUNING = "tuning"
+    """Instead of the main curve, while learning rates are tried: faint, with a small letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One curve.
+
+    Attributes:
+        letter: the candidate's.
+        name: the candidate's.
+        index: the candidate's, which decides its colour.
+        kind: how it is drawn.
+        steps: ascending, (points,).
+        values: (points,).
+        lows, highs: limits of the band, (points,); empty without one.
+
+    """
+
+    letter: str
+    name: str
+    index: int
+    kind: SeriesKind
+    steps: tuple[float, ...]
+    values: tuple[float, ...]
+    lows: tuple[float, ...] = ()
+    highs: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChartData:
+    """What a chart shows.
+
+    Attributes:
+        title: of the quantity, such as ``Loss``.
+        series: in any order; empty while there are no points.
+        x_max: planned steps; the x axis always runs from 0 to here.
+        log_y: whether the y axis is logarithmic.
+        unit: of the y axis; empty without one.
+        note: a few words on how to read it, for the lower border.
+
+    """
+
+    title: str
+    series: tuple[Series, ...]
+    x_max: float
+    log_y: bool = False
+    unit: str = ""
+    note: str = ""
+
+
+_EMPTY = "no points yet"
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+_PER_TICK = 3
+"""Rows that a y tick needs."""
+_FAINT_EVERY = 3
+"""A faint line shows every how-manieth dot column."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where things go, in cells: the plot lies right of ``left`` and above ``bottom``; letters may lie right of it."""
+
+    scale: Scale
+    left: int
+    bottom: int
+    width: int
+    y_ticks: tuple[Tick, ...]
+    x_ticks: tuple[Tick, ...]
+
+
+def draw(data: ChartData | None, width: int, height: int, glyphs: Glyphs = "braille") -> tuple[Row, ...]:
+    """The chart as ``height`` rows of ``width`` cells."""
+    if width <= 0 or height <= 0:
+        return ()
+    canvas = Canvas(width, height, glyphs)
+    shown = tuple(series for series in data.series if series.steps) if data else ()
+    if not shown or data is None or width < 8 or height < 2:
+        canvas.write((width - len(_EMPTY)) // 2, (height - 1) // 2, _EMPTY if not shown else "", Ink.LABEL)
+        return canvas.rows()
+    limits = [limit for series in shown for limit in (series.lows, series.highs) if limit]
+    bounds = (min(map(min, limits)), max(map(max, limits))) if limits else None
+    frame = _frame(data.x_max, fit([series.values for series in shown], bounds, log=data.log_y), width, height)
+    plot = _Plot(canvas, frame, max(data.x_max, 1.0))
+    plot.axes()
+    for series in shown:
+        plot.add(series)
+    plot.letters()
+    return canvas.rows(_ALPHABET)
+
+
+def _frame(x_max: float, scale: Scale, width: int, height: int) -> _Frame:
+    bottom = height - (2 if height >= 6 else 1 if height >= 4 else 0)
+    ticks = y_ticks(scale, max(2, bottom // _PER_TICK + 1))
+    left = max((len(tick.label) for tick in ticks), default=0) + 1
+    if width - left < 12:
+        left, ticks = 0, ()
+    across = width - left - 1
+    return _Frame(scale, left, bottom, across, ticks, x_ticks(x_max, max(1, across // 12)))
+
+
+class _Plot:
+    """Draws the parts of one chart."""
+
+    def __init__(self, canvas: Canvas, frame: _Frame, x_max: float) -> None:
+        self._canvas = canvas
+        self._frame = frame
+        self._scale = frame.scale
+        self._x_max = x_max
+        self._across = canvas.dots_across // canvas.width
+        self._down = canvas.dots_down // canvas.height
+        self._first = frame.left * self._across
+        self._columns = frame.width * self._across
+        self._rows = frame.bottom * self._down
+        self._ends: list[tuple[int, int, str, int]] = []
+
+    def _x(self, steps: Iterable[float]) -> list[int]:
+        """Dot columns, counted from the plot's left edge, of ascending steps."""
+        last = self._columns - 1
+        per_step = last / self._x_max
+        columns = [int(step * per_step + 0.5) for step in steps]
+        return columns if not columns or columns[-1] <= last else [min(column, last) for column in columns]
+
+    def axes(self) -> None:
+        """Axis lines, ticks, labels and the sparse grid."""
+        canvas, frame = self._canvas, self._frame
+        wide = frame.left + frame.width
+        if frame.bottom < canvas.height:
+            canvas.write(frame.left, frame.bottom, "─" * frame.width, Ink.AXIS)
+        if frame.left:
+            for row in range(frame.bottom):
+                canvas.write(frame.left - 1, row, "│", Ink.AXIS)
+            if frame.bottom < canvas.height:
+                canvas.write(frame.left - 1, frame.bottom, "└", Ink.AXIS)
+        rows = [round(y) for y in self._scale.rows([tick.value for tick in frame.y_ticks], self._rows)]
+        for tick, row in zip(frame.y_ticks, rows, strict=True):
+            cell = min(max(row // self._down, 0), frame.bottom - 1)
+            canvas.write(frame.left - 1 - len(tick.label), cell, tick.label, Ink.LABEL)
+            canvas.write(frame.left - 1, cell, "┤", Ink.AXIS)
+        columns = self._x(tick.value for tick in frame.x_ticks)
+        if frame.bottom == canvas.height - 2:
+            free = 0
+            for tick, column in zip(frame.x_ticks, columns, strict=True):
+                cell = frame.left + column // self._across
+                canvas.write(cell, frame.bottom, "┬", Ink.AXIS)
+                start = min(max(cell - (len(tick.label) - 1) // 2, free), wide + 1 - len(tick.label))
+                canvas.write(start, frame.bottom + 1, tick.label, Ink.LABEL)
+                free = start + len(tick.label) + 1
+        self._grid(rows, columns)
+
+    def _grid(self, rows: Sequence[int], columns: Sequence[int]) -> None:
+        if len(columns) < 2:
+            return
+        spacing = columns[1] - columns[0]
+        pieces = max(1, round(spacing / self._across / 5))
+        for piece in range(self._columns * pieces // spacing + 1):
+            column = round(piece * spacing / pieces)
+            if 0 < column < self._columns:
+                for row in rows:
+                    if 0 <= row < self._rows:
+                        self._canvas.dot(self._first + column, row, Ink.GRID)
+
+    def add(self, series: Series) -> None:
+        """Draw a curve with its band, and remember where its letter goes."""
+        groups = _group(self._x(series.steps))
+        bright = series.kind is SeriesKind.EVAL
+        if bright and series.lows and self._across > 1:
+            first, tops = self._stretch(groups, _merge(groups, series.highs, max))
+            _, bottoms = self._stretch(groups, _merge(groups, series.lows, min))
+            self._canvas.band(first, tops, bottoms, ink(Ink.BAND, series.index))
+        first, ys = self._stretch(groups, _merge(groups, series.values, _mean))
+        every = 1 if bright else _FAINT_EVERY if self._across > 1 else 2
+        self._canvas.line(first, ys, ink(Ink.LINE if bright else Ink.FAINT, series.index), every)
+        if series.kind is not SeriesKind.TRAIN:
+            letter = series.letter if bright else series.letter.lower()
+            column = (first + len(ys) - 1) // self._across + 1
+            row = min(max(round(ys[-1]) // self._down, 0), self._frame.bottom - 1)
+            self._ends.append((column, row, letter, ink(Ink.END if bright else Ink.FAINT, series.index)))
+
+    def _stretch(self, groups: Sequence["_Group"], values: Sequence[float]) -> tuple[int, list[float]]:
+        """Dot rows for every column between the first group and the last, straight lines between groups.
+
+        Returns:
+            the first column, on the canvas, and a row for each column from there.
+
+        """
+        rows = self._scale.rows(values, self._rows)
+        before, y = groups[0][0], rows[0]
+        if groups[-1][0] - before == len(groups) - 1:
+            return self._first + before, rows
+        ys = [y]
+        for (column, _, _), here in zip(groups[1:], rows[1:], strict=True):
+            if column - before > 1:
+                slope = (here - y) / (column - before)
+                ys.extend([y + slope * k for k in range(1, column - before)])
+            ys.append(here)
+            before, y = column, here
+        return self._first + groups[0][0], ys
+
+    def letters(self) -> None:
+        """Write the letters at the ends of the lines, each in a free cell near its line."""
+        taken: set[tuple[int, int]] = set()
+        for column, row, letter, number in sorted(self._ends, key=lambda end: end[1]):
+            cell = next(
+                (spot for spot in _nearby(column, row) if spot not in taken and 0 <= spot[1] < self._frame.bottom),
+                None,
+            )
+            if cell is not None:
+                taken.add(cell)
+                self._canvas.write(*cell, letter, number)
+
+
+_Group = tuple[int, int, int]
+"""A dot column, and the first and one past the last of the points in it."""
+
+
+def _group(columns: Sequence[int]) -> list[_Group]:
+    groups = []
+    start, count = 0, len(columns)
+    while start < count:
+        column, end = columns[start], start + 1
+        while end < count and columns[end] == column:
+            end += 1
+        groups.append((column, start, end))
+        start = end
+    return groups
+
+
+def _merge(
+    groups: Sequence[_Group], values: Sequence[float], merge: Callable[[Sequence[float]], float]
+) -> Sequence[float]:
+    """One value for each group."""
+    if len(groups) == len(values):
+        return values
+    return [values[start] if end - start == 1 else merge(values[start:end]) for _, start, end in groups]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _nearby(column: int, row: int) -> Iterator[tuple[int, int]]:
+    """Cells for a letter, best first."""
+    for back in (0, 2, 4):
+        for away in (0, 1, -1, 2, -2, 3, -3):
+            yield column - back, row + away

@@ -1,0 +1,125 @@
+"""A chart that lives: it repaints only the cells that changed."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.segment import Segment
+from textual.geometry import Region, Size
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tuilab.tui.canvas import Glyphs, Row
+from tuilab.tui.palette import Look, ink_style
+from tuilab.tui.plot import ChartData, draw
+
+_BRIDGE = 6
+"""Unchanged cells between two changes that are cheaper to repaint than to jump over."""
+
+
+class Chart(Widget):
+    """Curves over steps, see ``tuilab.tui.plot``; works from 20x6 cells up."""
+
+    DEFAULT_CSS = """
+    Chart {
+        border: round $foreground 22%;
+        border-title-color: $foreground;
+        border-title-style: bold;
+        border-subtitle-color: $foreground 50%;
+        min-width: 20;
+        min-height: 6;
+        &.-ascii { border: solid $foreground 22%; }
+    }
+    """
+
+    data: reactive[ChartData | None] = reactive(None, repaint=False)
+    """What is shown; None and data without points show a few words."""
+    glyphs: reactive[Glyphs] = reactive[Glyphs]("braille", repaint=False)
+    """What curves are drawn with."""
+
+    def __init__(
+        self,
+        data: ChartData | None = None,
+        *,
+        glyphs: Glyphs = "braille",
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._rows: tuple[Row, ...] = ()
+        self._cuts: dict[int, list[int]] = {}
+        self._drawn_size = Size(0, 0)
+        self.set_reactive(Chart.glyphs, glyphs)
+        self.set_reactive(Chart.data, data)
+        self._name_borders()
+        self.set_class(glyphs == "ascii", "-ascii")
+
+    def watch_data(self) -> None:
+        self._name_borders()
+        self._redraw()
+
+    def watch_glyphs(self, glyphs: Glyphs) -> None:
+        self.set_class(glyphs == "ascii", "-ascii")
+        self._redraw()
+
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.size
+        if self._drawn_size != self.size:
+            self._rows, self._cuts, self._drawn_size = draw(self.data, width, height, self.glyphs), {}, self.size
+        if y >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        look = self._look()
+        spans = self._rows[y].spans(self._cuts.get(y, ()))
+        return Strip([Segment(text, ink_style(number, look)) for text, number in spans], width)
+
+    def _name_borders(self) -> None:
+        data = self.data
+        parts = (
+            [] if data is None else [data.title, *([data.unit] if data.unit else []), *(["log"] if data.log_y else [])]
+        )
+        title, note = " · ".join(parts), data.note if data else ""
+        if title != self.border_title:
+            self.border_title = title
+        if note != self.border_subtitle:
+            self.border_subtitle = note
+
+    def _look(self) -> Look:
+        background = self.background_colors[1]
+        system = self.app.console.color_system
+        return Look(self.app.current_theme.dark, background.hex6.lower(), system in ("standard", "windows"))
+
+    def _redraw(self) -> None:
+        """Draw anew, and repaint where cells differ from those on the screen."""
+        width, height = self.size
+        if self._drawn_size != self.size:
+            self.refresh()
+            return
+        rows = draw(self.data, width, height, self.glyphs)
+        self._cuts = {}
+        changed = []
+        for y, (old, new) in enumerate(zip(self._rows, rows, strict=True)):
+            if old != new:
+                runs = list(changed_runs(old, new))
+                self._cuts[y] = [edge for run in runs for edge in run]
+                changed += [Region(start, y, end - start, 1) for start, end in runs]
+        self._rows = rows
+        if changed:
+            self.refresh(*changed)
+
+
+def changed_runs(old: Row, new: Row) -> Iterator[tuple[int, int]]:
+    """Columns (first, one past the last) in which two rows of equal length differ, close runs joined."""
+    columns: Sequence[int] = [
+        x
+        for x, same in enumerate(zip(old.text, new.text, old.inks, new.inks, strict=True))
+        if same[0] != same[1] or same[2] != same[3]
+    ]
+    start = end = columns[0]
+    for column in columns[1:]:
+        if column - end > _BRIDGE:
+            yield start, end + 1
+            start = column
+        end = column
+    yield start, end + 1
