@@ -1,0 +1,164 @@
+"""An engine without torch: it speaks the protocol and does what the training's numbers tell it to.
+
+The validation metric of a run is the distance of log10(lr) from -2, so that 1e-2 wins; the test metric adds the seed.
+Arguments: ``--die-in FILE`` kills the process at the first step of a group while FILE holds a positive number, which
+is lowered by one; ``--hold`` takes no step until told to stop; ``--no-start`` ends before it is ready;
+``--pace SECONDS`` sleeps at each report; ``--diverge LR`` makes runs with this learning rate fail.
+"""
+
+import argparse
+import math
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+from tuilab.spec.network import Network
+from tuilab.spec.protocol import (
+    REQUEST,
+    Event,
+    GroupFailed,
+    GroupFinished,
+    GroupStarted,
+    PauseGroup,
+    Points,
+    Ready,
+    RunFailed,
+    RunFinished,
+    Shutdown,
+    StopGroup,
+    TrainGroup,
+)
+from tuilab.spec.task import facts
+from tuilab.spec.training import report_steps
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--die-in", type=Path)
+parser.add_argument("--hold", action="store_true")
+parser.add_argument("--no-start", action="store_true")
+parser.add_argument("--pace", type=float, default=0.0)
+parser.add_argument("--diverge", type=float)
+parser.add_argument("--refuse", default="", help="stack that cannot be trained")
+OPTIONS = parser.parse_args()
+
+
+class Gone(Exception):
+    """The runner has closed its end."""
+
+
+class Requests:
+    """Lines from standard input, with or without waiting."""
+
+    def __init__(self) -> None:
+        self.partial = b""
+        self.lines: list[bytes] = []
+
+    def next(self, wait: bool) -> object | None:
+        while not self.lines:
+            if not wait and not select.select([0], [], [], 0)[0]:
+                return None
+            read = os.read(0, 65536)
+            if not read:
+                raise Gone
+            *lines, self.partial = (self.partial + read).split(b"\n")
+            self.lines += lines
+        return REQUEST.validate_json(self.lines.pop(0))
+
+
+def say(event: Event) -> None:
+    sys.stdout.write(event.model_dump_json() + "\n")
+    sys.stdout.flush()
+
+
+def die_if_told() -> None:
+    path = OPTIONS.die_in
+    if path is None or not path.exists():
+        return
+    left = int(path.read_text())
+    if left > 0:
+        path.write_text(str(left - 1))
+        print("about to die", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def obey(requests: Requests, group: TrainGroup, wait: bool = False) -> bool:
+    """Answer what has come in; False when the group is to stop."""
+    paused = wait
+    while True:
+        request = requests.next(wait=paused)
+        match request:
+            case None:
+                return True
+            case StopGroup(group=number) if number == group.group:
+                return False
+            case PauseGroup(group=number, paused=paused) if number == group.group:
+                continue
+            case _:
+                continue
+
+
+def train(requests: Requests, group: TrainGroup) -> None:
+    known = facts(group.task)
+    network = Network(group.stack, known.in_shape, known.out_features(group.training.loss))
+    from tuilab.analysis.counting import count
+    from tuilab.spec.notation import format_stack
+
+    if OPTIONS.refuse and format_stack(group.stack) == OPTIONS.refuse:
+        say(GroupFailed(group=group.group, reason="the scripted engine refuses it"))
+        return
+    say(GroupStarted(group=group.group, num_params=count(network).num_params))
+    runs = tuple(replica.run for replica in group.replicas)
+    done = 0
+    for step in report_steps(group.training.steps):
+        alive = [not (OPTIONS.diverge == replica.lr and step > 0) for replica in group.replicas]
+        losses = tuple(1 / (1 + step) if one else None for one in alive)
+        say(Points(group=group.group, runs=runs, steps=(step,), train_loss=(losses,), eval_loss=(losses,), metric=(losses,)))
+        if step > 0:
+            die_if_told()
+        done = step
+        if not obey(requests, group, wait=OPTIONS.hold):
+            say(GroupFinished(group=group.group, seconds=1.0, steps=done * len(runs), stopped=True))
+            return
+        time.sleep(OPTIONS.pace)
+    for replica in group.replicas:
+        if OPTIONS.diverge == replica.lr:
+            say(RunFailed(group=group.group, run=replica.run, step=1, reason="diverged"))
+            continue
+        metric = abs(math.log10(replica.lr) + 2)
+        say(
+            RunFinished(
+                group=group.group,
+                run=replica.run,
+                train_loss=metric,
+                train_metric=metric,
+                val_loss=metric,
+                val_metric=metric,
+                test_loss=metric,
+                test_metric=metric + replica.seed_index / 100,
+            )
+        )
+    say(GroupFinished(group=group.group, seconds=2.0, steps=done * len(runs)))
+
+
+def main() -> None:
+    if OPTIONS.no_start:
+        print("no torch here", file=sys.stderr)
+        sys.exit(3)
+    say(Ready(torch="none", device_name="scripted"))
+    requests = Requests()
+    while True:
+        match requests.next(wait=True):
+            case TrainGroup() as group:
+                train(requests, group)
+            case Shutdown():
+                return
+            case _:
+                continue
+
+
+try:
+    main()
+except Gone:
+    sys.exit(0)

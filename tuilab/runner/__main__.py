@@ -1,0 +1,136 @@
+"""``python -m tuilab.runner --home HOME EXPERIMENT``, or ``--standby`` to wait warm for an experiment on stdin."""
+
+import argparse
+import logging
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from tuilab.runner.engines import EnginePool
+from tuilab.runner.setting import Setting, setting_of
+from tuilab.runner.slots import cores
+from tuilab.runner.supervisor import WARM_ENGINES, Supervisor
+from tuilab.spec.errors import LabError
+from tuilab.store.home import experiment_lock, log_file
+from tuilab.store.locks import FileLock
+from tuilab.store.reader import Reader
+from tuilab.store.records import Progress, Status
+from tuilab.store.writer import Writer
+
+ENGINE = (sys.executable, "-m", "tuilab.engine")
+END_SECONDS = 2.0
+"""How long idle engines may take to end."""
+
+log = logging.getLogger("tuilab.runner")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one experiment; the exit code is 0 unless it could not be run to an end."""
+    parser = argparse.ArgumentParser(prog="python -m tuilab.runner", description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="the lab's folder")
+    parser.add_argument("--standby", action="store_true", help="wait for an experiment on standard input")
+    parser.add_argument("--engine", default=shlex.join(ENGINE), help="command that starts an engine")
+    parser.add_argument("experiment", nargs="?", help="id of an experiment in the store")
+    arguments = parser.parse_args(argv)
+    if arguments.standby == bool(arguments.experiment):
+        parser.error("name an experiment, or say --standby")
+    _set_up()
+    pool = EnginePool(shlex.split(arguments.engine))
+    try:
+        experiment = _wait(pool, arguments.home) if arguments.standby else arguments.experiment
+        return 0 if experiment is None else _run(arguments.home, experiment, pool)
+    except Exception:  # the process's outermost edge
+        log.exception("the runner ends")
+        return 1
+    finally:
+        pool.close(END_SECONDS)
+
+
+def _set_up() -> None:
+    """The terminal may go; and whatever is said goes to standard error, which is a log file."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+
+
+def _wait(pool: EnginePool, home: Path) -> str | None:
+    """Keep engines warm until standard input names an experiment; None when it ends before, or on SIGTERM."""
+    # Without a handler SIGTERM ends this process at once, and the engines with it: their input ends.
+    pool.grow(min(cores(), WARM_ENGINES))
+    said = b""
+    while b"\n" not in said:
+        read = os.read(sys.stdin.fileno(), 256)
+        if not read:
+            return None
+        said += read
+    experiment = said.split(b"\n")[0].decode("ascii", errors="replace").strip()
+    _log_to(log_file(home, experiment))
+    return experiment
+
+
+def _log_to(path: Path) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    os.close(fd)
+
+
+def _run(home: Path, experiment: str, pool: EnginePool) -> int:
+    lock = FileLock(experiment_lock(home, experiment))
+    if not lock.acquire():
+        log.error("experiment %s has a runner already", experiment)
+        return 1
+    try:
+        with Writer(home) as writer:
+            if not writer.claim(experiment):
+                log.error("experiment %s is not waiting for a runner", experiment)
+                return 1
+        return _supervise(home, experiment, pool)
+    finally:
+        lock.release()
+
+
+def _supervise(home: Path, experiment: str, pool: EnginePool) -> int:
+    try:
+        setting, wanted = _read(home, experiment)
+    except LabError as error:
+        log.error("%s", error)  # noqa: TRY400  # the sentence says it all
+        with Writer(home) as writer:
+            writer.write(experiment, progress=Progress(Status.FAILED, str(error)))
+        return 1
+    supervisor = Supervisor(home, experiment, setting, wanted, pool)
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        supervisor.stop("stopped by a signal to its runner")
+
+    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGINT, terminate)
+    try:
+        status = supervisor.run()
+        log.info("experiment %s: %s", experiment, status.value)
+    except LabError as error:
+        log.error("%s", error)  # noqa: TRY400
+        supervisor.fail(str(error))
+    except Exception as error:
+        supervisor.fail(f"the runner failed: {type(error).__name__}: {error} (details in the log)")
+        raise
+    else:
+        return 0
+    finally:
+        supervisor.close()
+    return 1
+
+
+def _read(home: Path, experiment: str) -> tuple[Setting, str]:
+    with Reader(home) as reader:
+        record = reader.experiment(experiment)
+        if record is None:
+            raise LabError(f"there is no experiment {experiment}")
+        return setting_of(record.comparison), reader.wanted_device(experiment)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

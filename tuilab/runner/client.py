@@ -1,0 +1,211 @@
+"""What the command line and the interface use: start runners, and leave commands for them."""
+
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from tuilab.spec.comparison import Comparison
+from tuilab.spec.errors import LabError
+from tuilab.store.home import log_file, log_folder, make_home
+from tuilab.store.reader import Reader
+from tuilab.store.records import Command, ExperimentRecord
+from tuilab.store.writer import Writer
+
+Tell: TypeAlias = Callable[[Path, str], None]
+"""A command to a running experiment: the lab's folder and the experiment's id."""
+STANDBY_LOG = "standby"
+
+
+def check(comparison: Comparison, device: str = "auto") -> None:
+    """Refuse what cannot be run, before anything is written.
+
+    Raises:
+        LabError: when a network does not fit the task, a file cannot be read, the budget rule does not hold, or
+            the device's name is not one.
+
+    """
+    from tuilab.analysis.budget import check_budget
+    from tuilab.runner.setting import setting_of
+    from tuilab.runner.slots import check_device
+
+    check_device(device)
+    problem = check_budget(comparison, setting_of(comparison).totals)
+    if problem is not None:
+        raise LabError(problem)
+
+
+def create_experiment(home: Path, comparison: Comparison, source: str = "", device: str = "auto") -> str:
+    """Check a comparison, remember it as a new experiment, and return the experiment's id.
+
+    Raises:
+        LabError: as ``check``, or when the store cannot be written.
+
+    """
+    check(comparison, device)
+    with Writer(home) as writer:
+        return writer.create_experiment(comparison, source, device)
+
+
+def launch(home: Path, experiment: str, engine: Sequence[str] | None = None) -> None:
+    """Start a runner for the experiment, in a session of its own: it outlives this process and its terminal.
+
+    Args:
+        home: the lab's folder.
+        experiment: id of an experiment that has no runner yet.
+        engine: command that starts an engine; None is the real one.
+
+    """
+    with Writer(home) as writer:
+        writer.launched(experiment)
+    _start(home, log_file(home, experiment), [experiment], engine, subprocess.DEVNULL)
+
+
+def create_and_launch(
+    home: Path, comparison: Comparison, source: str = "", device: str = "auto", standby: "Standby | None" = None
+) -> str:
+    """Check a comparison, remember it, have it run, by the standby if that is there, and return the experiment's id.
+
+    Raises:
+        LabError: as ``create_experiment``.
+
+    """
+    experiment = create_experiment(home, comparison, source, device)
+    if standby is None or not standby.hand_over(experiment):
+        launch(home, experiment)
+    return experiment
+
+
+class Standby:
+    """A runner with warm engines that waits for an experiment. It ends by itself when this process is gone."""
+
+    def __init__(self, home: Path, engine: Sequence[str] | None = None) -> None:
+        """Nothing is started yet. ``engine`` is the command that starts an engine; None is the real one."""
+        self._home = home
+        self._engine = engine
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a runner to hand an experiment over to."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start the runner unless one is waiting already.
+
+        Raises:
+            LabError: when the lab's folder cannot be made.
+
+        """
+        if not self.waiting:
+            make_home(self._home)
+            log = log_folder(self._home) / f"{STANDBY_LOG}.log"
+            self._process = _start(self._home, log, ["--standby"], self._engine, subprocess.PIPE)
+
+    def hand_over(self, experiment: str) -> bool:
+        """Have the waiting runner run the experiment; False where there is none, and ``launch`` is needed."""
+        process, self._process = self._process, None
+        if process is None or process.stdin is None or process.poll() is not None:
+            return False
+        with Writer(self._home) as writer:
+            writer.launched(experiment)
+        try:
+            with process.stdin as pipe:
+                pipe.write(f"{experiment}\n".encode())
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let a runner that still waits end; one that has an experiment goes on."""
+        process, self._process = self._process, None
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+
+
+def stop(home: Path, experiment: str) -> None:
+    """Stop an experiment; what has been trained is kept. Nothing happens to one that has ended.
+
+    Raises:
+        LabError: when there is no such experiment.
+
+    """
+    with Writer(home) as writer:
+        if not writer.cancel(experiment, "stopped before it began"):
+            _tell(home, writer, experiment, Command.STOP)
+
+
+def pause(home: Path, experiment: str) -> None:
+    """Hold an experiment between two steps. Nothing happens to one that is held or has ended.
+
+    Raises:
+        LabError: when there is no such experiment.
+
+    """
+    with Writer(home) as writer:
+        _tell(home, writer, experiment, Command.PAUSE)
+
+
+def resume(home: Path, experiment: str) -> None:
+    """Go on with an experiment that is held. Nothing happens to one that is not.
+
+    Raises:
+        LabError: when there is no such experiment.
+
+    """
+    with Writer(home) as writer:
+        _tell(home, writer, experiment, Command.RESUME)
+
+
+def follow(home: Path, experiment: str, seconds: float = 0.1) -> Iterator[ExperimentRecord]:
+    """The experiment each time that it has changed, until it has ended or its runner is lost.
+
+    Args:
+        home: the lab's folder.
+        experiment: its id.
+        seconds: time between two looks.
+
+    Raises:
+        LabError: when there is no such experiment, or no longer.
+
+    """
+    with Reader(home) as reader:
+        last: ExperimentRecord | None = None
+        while last is None or not last.status.ended:
+            if last is not None:
+                time.sleep(seconds)
+            record = reader.experiment(experiment)
+            if record is None:
+                raise LabError(f"there is no experiment {experiment}; tuilab ls lists them")
+            if record != last:
+                yield record
+            last = record
+
+
+def _tell(home: Path, writer: Writer, experiment: str, command: Command) -> None:
+    with Reader(home) as reader:
+        record = reader.experiment(experiment)
+    if record is None:
+        raise LabError(f"there is no experiment {experiment}; tuilab ls lists them")
+    if not record.status.ended:
+        writer.send(experiment, command)
+
+
+def _start(
+    home: Path, log: Path, arguments: Sequence[str], engine: Sequence[str] | None, stdin: int
+) -> subprocess.Popen[bytes]:
+    chosen = [] if engine is None else ["--engine", shlex.join(engine)]
+    command = [sys.executable, "-m", "tuilab.runner", "--home", str(home), *chosen, *arguments]
+    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        process = subprocess.Popen(command, stdin=stdin, stdout=fd, stderr=fd, start_new_session=True, bufsize=0)
+    finally:
+        os.close(fd)
+    # Reaps the runner when it ends while this process lives on; a daemon, because it must not keep this one alive.
+    threading.Thread(target=process.wait, name="runner", daemon=True).start()
+    return process

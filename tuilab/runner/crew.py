@@ -1,0 +1,201 @@
+"""The crew: engines, slots, and the jobs between them."""
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tuilab.runner.engines import EnginePool, EngineProcess
+from tuilab.runner.slots import Slot, Slots
+from tuilab.spec.errors import LabError
+from tuilab.spec.protocol import PauseGroup, Replica, StopGroup, TrainGroup
+
+READY_SECONDS = 120.0
+"""How long an engine may take until it says that it is ready; importing torch from a cold disk is slow."""
+_START_FAILURES = 2
+"""Engines in a row that may die before they are ready."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One group: runs of one candidate that are trained together.
+
+    Attributes:
+        candidate: index into the comparison's candidates.
+        replicas: the runs.
+        cost: relative time that it takes; the longest jobs go first.
+        deaths: engines that have died of it.
+
+    """
+
+    candidate: int
+    replicas: tuple[Replica, ...]
+    cost: float
+    deaths: int = 0
+
+
+@dataclass(slots=True)
+class Task:
+    """A job on an engine. Without a slot it is held between two steps."""
+
+    group: int
+    job: Job
+    engine: EngineProcess
+    slot: Slot | None
+    device: str
+
+
+class Crew:
+    """Puts jobs on engines, as many at once as there are slots for."""
+
+    def __init__(self, home: Path, pool: EnginePool, request: Callable[[int, Job, str], TrainGroup]) -> None:
+        """A crew without slots or jobs.
+
+        Args:
+            home: the lab's folder, where the slots' locks are.
+            pool: its engines.
+            request: makes the request for a group from its number, the job and the device.
+
+        """
+        self.pool = pool
+        self.tasks: list[Task] = []
+        self.pending: list[Job] = []
+        self.paused = False
+        self._home = home
+        self._request = request
+        self._slots = Slots(home, ())
+        self._groups = itertools.count(1)
+        self._start_failures = 0
+
+    @property
+    def held(self) -> int:
+        """Slots that this experiment holds."""
+        return self._slots.held
+
+    @property
+    def size(self) -> int:
+        """Slots that it may use, held or not."""
+        return len(self._slots)
+
+    def use(self, devices: Sequence[str]) -> None:
+        """Train on these devices, one slot for each entry."""
+        self._slots = Slots(self._home, devices)
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Queue jobs, the longest first."""
+        self.pending = sorted((*self.pending, *jobs), key=lambda job: -job.cost)
+
+    def task_of(self, engine: EngineProcess, group: int) -> Task | None:
+        """The task that an engine speaks of; None for one that is over."""
+        return next((task for task in self.tasks if task.engine is engine and task.group == group), None)
+
+    def end(self, task: Task) -> None:
+        """Free the engine and the slot of a task that is over."""
+        self.tasks.remove(task)
+        self._free(task)
+
+    def pause(self) -> None:
+        """Hold every task between two steps and let other experiments have the slots."""
+        self.paused = True
+        for task in self.tasks:
+            if task.slot is not None:
+                task.engine.send(PauseGroup(group=task.group, paused=True))
+                self._free(task)
+        self._slots.release_idle()
+
+    def resume(self) -> None:
+        """Go on, as far as there are slots."""
+        self.paused = False
+
+    def stop(self) -> list[Job]:
+        """Ask every task to end and return the jobs that had not begun."""
+        for task in self.tasks:
+            task.engine.send(StopGroup(group=task.group))
+        dropped, self.pending = self.pending, []
+        return dropped
+
+    def kill(self) -> None:
+        """Kill the engines of every task."""
+        for task in self.tasks:
+            task.engine.kill()
+
+    def dispatch(self) -> list[Task]:
+        """Put pending jobs on free slots, as far as there are any; returns the tasks that begin or go on."""
+        if self.paused:
+            return []
+        idle = [task for task in self.tasks if task.slot is None]
+        busy = len(self.tasks) - len(idle)
+        self._slots.hold(busy + len(idle) + len(self.pending))
+        begun = [task for task in idle if self._wake(task)]
+        if self.pending:
+            self.pool.grow(min(len(self.pending) + len(self.tasks), max(self._slots.held, len(self.tasks))))
+        while self.pending and (engine := self._idle_engine()) and (slot := self._slots.take()):
+            begun.append(self._begin(self.pending.pop(0), engine, slot))
+        if not self.pending:
+            self._slots.release_idle()
+        return begun
+
+    def bury(self) -> list[tuple[Task, str]]:
+        """Remove engines that have died; returns the tasks that they leave with the cause, as the end of a sentence.
+
+        Raises:
+            LabError: when engines do not even start.
+
+        """
+        orphans = []
+        for engine in list(self.pool.engines):
+            late = engine.ready is None and time.monotonic() - engine.started > READY_SECONDS
+            if late:
+                engine.kill()
+            if not engine.gone:
+                continue
+            self.pool.remove(engine)
+            cause = engine.autopsy()
+            log.warning("%s %s", engine.name, cause)
+            if engine.ready is None:
+                self._start_failures += 1
+                if self._start_failures >= _START_FAILURES:
+                    raise LabError(f"the training engine does not start: it {cause}")
+            for task in [task for task in self.tasks if task.engine is engine]:
+                self.end(task)
+                orphans.append((task, cause))
+        return orphans
+
+    def started(self) -> None:
+        """Note that an engine has become ready."""
+        self._start_failures = 0
+
+    def release(self) -> None:
+        """Let other experiments have every slot."""
+        self._slots.release_all()
+
+    def retry(self, job: Job, replicas: tuple[Replica, ...]) -> None:
+        """Queue what is left of a job whose engine has died, ahead of everything else."""
+        self.pending.insert(0, replace(job, replicas=replicas, deaths=job.deaths + 1))
+
+    def _begin(self, job: Job, engine: EngineProcess, slot: Slot) -> Task:
+        task = Task(next(self._groups), job, engine, slot, slot.device)
+        self.tasks.append(task)
+        engine.send(self._request(task.group, job, slot.device))
+        log.info("group %d: %d runs on %s, %s", task.group, len(job.replicas), engine.name, slot.device)
+        return task
+
+    def _wake(self, task: Task) -> bool:
+        task.slot = self._slots.take(task.device)
+        if task.slot is not None:
+            task.engine.send(PauseGroup(group=task.group, paused=False))
+        return task.slot is not None
+
+    def _free(self, task: Task) -> None:
+        if task.slot is not None:
+            task.slot.busy = False
+            task.slot = None
+
+    def _idle_engine(self) -> EngineProcess | None:
+        working = {id(task.engine) for task in self.tasks}
+        ready = (engine for engine in self.pool.engines if engine.ready is not None and not engine.gone)
+        return next((engine for engine in ready if id(engine) not in working), None)

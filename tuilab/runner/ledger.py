@@ -1,0 +1,121 @@
+"""The runner's own copy of an experiment, and what of it the store does not know yet."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tuilab.spec.protocol import Points
+from tuilab.store.records import NewPoint, NewRun, Progress, RunRecord
+from tuilab.store.schema import StoreError
+from tuilab.store.writer import Writer
+
+FLUSH_SECONDS = 0.1
+"""Time between two transactions."""
+HEARTBEAT_SECONDS = 5.0
+"""Longest time between two signs of life."""
+UNSAVED_SECONDS = 60.0
+"""How long a store that cannot be written is tried again before the experiment fails."""
+UNSAVED_POINTS = 2_000_000
+"""Most points that are kept for such a store."""
+
+log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """Runs and progress of one experiment.
+
+    Changes are kept until a transaction with them has been committed; while the store cannot be written they wait.
+    """
+
+    def __init__(self, writer: Writer, experiment: str) -> None:
+        """The ledger of an experiment that has no runs yet."""
+        self.runs: dict[int, RunRecord] = {}
+        self.progress = Progress()
+        self._writer = writer
+        self._experiment = experiment
+        self._points: list[NewPoint] = []
+        self._reported: dict[int, int] = {}
+        self._changed: dict[int, None] = {}
+        self._saved = self.progress
+        self._flushed = self._alive = time.monotonic()
+        self._failing: float | None = None
+
+    def add(self, runs: Sequence[NewRun]) -> list[RunRecord] | None:
+        """Remember planned runs with the ids that the store gives them; None when it cannot be written for now.
+
+        Raises:
+            StoreError: when it could not be written for too long.
+
+        """
+        try:
+            records = self._writer.add_runs(self._experiment, runs)
+        except StoreError as error:
+            self._complain(error)
+            return None
+        self.runs.update((record.id, record) for record in records)
+        return records
+
+    def change(self, run: RunRecord) -> None:
+        """Replace a run."""
+        known = self.runs[run.id]
+        if run != known:
+            self.runs[run.id] = run
+            self._changed[run.id] = None
+            if run.step != known.step:
+                self.update(replace(self.progress, done_steps=self.progress.done_steps + run.step - known.step))
+
+    def update(self, progress: Progress) -> None:
+        """Replace the progress."""
+        self.progress = progress
+
+    def report(self, points: Points) -> None:
+        """Append points. Those that a run has reported already, before its engine died, are left out."""
+        for row, step in enumerate(points.steps):
+            for column, run in enumerate(points.runs):
+                if run not in self.runs or step <= self._reported.get(run, -1):
+                    continue
+                self._reported[run] = step
+                values = points.train_loss[row][column], points.eval_loss[row][column], points.metric[row][column]
+                if any(value is not None for value in values):
+                    self._points.append(NewPoint(run, step, *values))
+                known = self.runs[run]
+                if not known.status.ended and step > known.step:
+                    self.change(replace(known, step=step))
+
+    def flush(self, now: bool = False) -> bool:
+        """Write what the store does not know, at most every ``FLUSH_SECONDS``; False while that is not possible.
+
+        Raises:
+            StoreError: when the store could not be written for too long, or too much waits for it.
+
+        """
+        clock = time.monotonic()
+        if not now and clock - self._flushed < FLUSH_SECONDS:
+            return self._failing is None
+        self._flushed = clock
+        news = bool(self._points or self._changed or self.progress != self._saved)
+        if not news and clock - self._alive < HEARTBEAT_SECONDS:
+            return self._failing is None
+        progress = self.progress
+        try:
+            self._writer.write(self._experiment, self._points, [self.runs[run] for run in self._changed], progress)
+        except StoreError as error:
+            self._complain(error)
+            return False
+        self._points.clear()
+        self._changed.clear()
+        self._saved = progress
+        self._alive = clock
+        if self._failing is not None:
+            log.info("the store can be written again")
+            self._failing = None
+        return True
+
+    def _complain(self, error: StoreError) -> None:
+        clock = time.monotonic()
+        if self._failing is None:
+            self._failing = clock
+            log.warning("%s", error)
+        if clock - self._failing > UNSAVED_SECONDS or len(self._points) > UNSAVED_POINTS:
+            raise error

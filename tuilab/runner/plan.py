@@ -1,0 +1,122 @@
+"""Which runs a candidate needs next, as a pure function of the runs it has had.
+
+Nothing else is remembered between two calls, so a runner that takes over an experiment plans as the first one would.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+from tuilab.spec.comparison import Protocol
+from tuilab.spec.training import Training
+from tuilab.store.records import NewRun, Phase, RunRecord
+
+TUNING_SEED = 1_000_000
+"""Seed index of the first tuning run: final runs, which count from 0, never see its data."""
+LOWEST_LR, HIGHEST_LR = 1e-5, 10.0
+"""Bounds of an extended grid."""
+MAX_EXTENSIONS = 2
+"""How often a grid is extended on either side."""
+_WORST = 1.0
+"""The least metric that a failed run counts as: every wrong answer, or no better than the mean of the targets."""
+_LADDER = tuple(float(f"{digit}e{power}") for power in range(-6, 3) for digit in (1, 3))
+"""Half decades."""
+_RUNG = 1.8
+"""Least factor between two neighbours of an extended grid, so that 0.3 is followed by 1 and 0.1 by 0.3."""
+
+
+def next_runs(candidate: int, training: Training, protocol: Protocol, runs: Sequence[RunRecord]) -> tuple[NewRun, ...]:
+    """The runs that follow once ``runs`` have ended; empty when the candidate is done.
+
+    A candidate is tuned over the protocol's grid first, unless its training fixes the learning rate or the grid leaves
+    no choice; then its final runs use the best.
+
+    Args:
+        candidate: index into the comparison's candidates.
+        training: the candidate's.
+        protocol: the comparison's.
+        runs: every run of the candidate so far, all of them ended.
+
+    """
+    if any(run.phase is Phase.FINAL for run in runs):
+        return ()
+    lr = fixed_lr(training, protocol)
+    if lr is not None:
+        return _final(candidate, lr, protocol)
+    tried = sorted({run.lr for run in runs})
+    if not tried:
+        return _tuning(candidate, sorted(set(protocol.lr_grid)), protocol)
+    best = choose_lr(runs)
+    further = extension(best, tried, protocol) if protocol.extend_grid else ()
+    if further:
+        return _tuning(candidate, further, protocol)
+    return _final(candidate, best, protocol)
+
+
+def fixed_lr(training: Training, protocol: Protocol) -> float | None:
+    """The learning rate of a candidate that needs no tuning; None where there is a choice."""
+    if training.lr is not None:
+        return training.lr
+    only_one = len(set(protocol.lr_grid)) == 1 and not protocol.extend_grid
+    return protocol.lr_grid[0] if only_one else None
+
+
+def choose_lr(runs: Sequence[RunRecord]) -> float:
+    """The learning rate with the best mean validation metric; ties go to the lower loss, then to the smaller rate.
+
+    A run that failed counts as the worst: at least 1, and at least the largest metric of any run here.
+
+    Args:
+        runs: tuning runs of one candidate that have ended; at least one.
+
+    """
+    metrics = [run.val_metric for run in runs if run.val_metric is not None]
+    worst = max([_WORST, *metrics])
+
+    def score(lr: float) -> tuple[float, float, float]:
+        own = [run for run in runs if run.lr == lr]
+        metric = fmean(worst if run.val_metric is None else run.val_metric for run in own)
+        loss = fmean(math.inf if run.val_loss is None else run.val_loss for run in own)
+        return metric, loss, lr
+
+    return min({run.lr for run in runs}, key=score)
+
+
+def extension(best: float, tried: Sequence[float], protocol: Protocol) -> tuple[float, ...]:
+    """Learning rates to try next because the best so far sits at an edge; empty where it does not, or at a limit.
+
+    Args:
+        best: the best learning rate so far.
+        tried: all learning rates so far.
+        protocol: its grid tells how often it has been extended already.
+
+    """
+    further = []
+    if best == min(tried) and sum(lr < min(protocol.lr_grid) for lr in tried) < MAX_EXTENSIONS:
+        further += [lr for lr in _LADDER if LOWEST_LR <= lr <= best / _RUNG][-1:]
+    if best == max(tried) and sum(lr > max(protocol.lr_grid) for lr in tried) < MAX_EXTENSIONS:
+        further += [lr for lr in _LADDER if HIGHEST_LR >= lr >= best * _RUNG][:1]
+    return tuple(further)
+
+
+def planned_steps(training: Training, protocol: Protocol, runs: Sequence[RunRecord]) -> int:
+    """Optimiser steps of a candidate: of the runs it has, and of those that are sure to follow.
+
+    Runs that ended early count with the steps they took.
+    """
+    known = sum(run.step if run.status.ended else training.steps for run in runs)
+    if any(run.phase is Phase.FINAL for run in runs):
+        return known
+    tuning = 0
+    if not runs and fixed_lr(training, protocol) is None:
+        tuning = len(set(protocol.lr_grid)) * protocol.tuning_seeds
+    return known + (tuning + protocol.final_seeds) * training.steps
+
+
+def _tuning(candidate: int, lrs: Sequence[float], protocol: Protocol) -> tuple[NewRun, ...]:
+    seeds = range(TUNING_SEED, TUNING_SEED + protocol.tuning_seeds)
+    return tuple(NewRun(candidate, Phase.TUNING, seed, lr) for lr in lrs for seed in seeds)
+
+
+def _final(candidate: int, lr: float, protocol: Protocol) -> tuple[NewRun, ...]:
+    return tuple(NewRun(candidate, Phase.FINAL, seed, lr) for seed in range(protocol.final_seeds))

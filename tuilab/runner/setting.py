@@ -1,0 +1,67 @@
+"""Everything about a comparison that stays the same while it runs."""
+
+from dataclasses import dataclass
+
+from tuilab.analysis.counting import NetworkCount, count
+from tuilab.runner.packing import Load, batch_of, load_of
+from tuilab.spec.comparison import Comparison
+from tuilab.spec.errors import LabError
+from tuilab.spec.task import TaskFacts, facts
+from tuilab.spec.training import Training
+
+GPU_WORTH = 10**8
+"""MACs of one step of a whole group from which ``auto`` prefers CUDA: below, launching kernels takes longer than the
+arithmetic would on one core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A comparison with what follows from it. The tuples are in the order of its candidates.
+
+    Attributes:
+        comparison: what is run.
+        task: what its task asks of a network.
+        trainings: how each candidate is trained.
+        counts: of each candidate's network.
+        loads: what one run of each candidate asks of a machine.
+
+    """
+
+    comparison: Comparison
+    task: TaskFacts
+    trainings: tuple[Training, ...]
+    counts: tuple[NetworkCount, ...]
+    loads: tuple[Load, ...]
+
+    @property
+    def totals(self) -> tuple[tuple[int, int], ...]:
+        """(num_params, macs) of each candidate."""
+        return tuple((one.num_params, one.macs) for one in self.counts)
+
+    @property
+    def worth_a_gpu(self) -> bool:
+        """Whether a step of the largest candidate's group is more arithmetic than overhead on a GPU."""
+        replicas = self.comparison.protocol.final_seeds
+        return any(
+            count.macs * batch_of(training.batch_size, self.task) * replicas >= GPU_WORTH
+            for count, training in zip(self.counts, self.trainings, strict=True)
+        )
+
+
+def setting_of(comparison: Comparison) -> Setting:
+    """Count the comparison's networks for its task.
+
+    Raises:
+        LabError: when a network does not fit the task, or a CSV file cannot be used.
+
+    """
+    task = facts(comparison.task)
+    trainings, counts = [], []
+    for candidate in comparison.candidates:
+        try:
+            counts.append(count(comparison.network_of(candidate, task)))
+        except LabError as error:
+            raise LabError(f"candidate {candidate.name}: {error}") from error
+        trainings.append(comparison.training_of(candidate))
+    loads = tuple(load_of(one, training, task) for one, training in zip(counts, trainings, strict=True))
+    return Setting(comparison, task, tuple(trainings), tuple(counts), loads)

@@ -1,0 +1,114 @@
+"""Device slots: each is trained on by one group at a time, whichever experiment it belongs to."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tuilab.spec.errors import LabError
+from tuilab.store.home import slot_lock
+from tuilab.store.locks import FileLock
+
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def cores() -> int:
+    """Cores that this process may use: its affinity, and no more than a container's quota; at least 1."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return max(1, min(allowed, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        return allowed
+
+
+def devices_for(wanted: str, cuda: Sequence[str], worth_a_gpu: bool) -> tuple[str, ...]:
+    """The device of every slot that an experiment may use.
+
+    Args:
+        wanted: ``auto``, ``cpu``, ``cuda`` (all of them) or ``cuda:N``.
+        cuda: names of the CUDA devices that the engine sees.
+        worth_a_gpu: whether ``auto`` should choose CUDA where there is some.
+
+    Raises:
+        LabError: when the device is not there.
+
+    """
+    if wanted == "cpu" or (wanted == "auto" and not (cuda and worth_a_gpu)):
+        return ("cpu",) * cores()
+    if not cuda:
+        raise LabError("there is no CUDA device on this machine; run it with --device cpu")
+    if wanted in ("auto", "cuda"):
+        return tuple(f"cuda:{index}" for index in range(len(cuda)))
+    index = int(wanted.removeprefix("cuda:"))
+    if index >= len(cuda):
+        last = f"cuda:{len(cuda) - 1}"
+        raise LabError(f"there is no device {wanted}; this machine has cuda:0 to {last}")
+    return (wanted,)
+
+
+def check_device(wanted: str) -> None:
+    """Refuse what is not the name of a device.
+
+    Raises:
+        LabError: with the names there are.
+
+    """
+    number = wanted.removeprefix("cuda:")
+    if wanted not in ("auto", "cpu", "cuda") and not (wanted != number and number.isdecimal() and len(number) < 4):
+        raise LabError(f"device {wanted!r} is not known; use auto, cpu, cuda or cuda:0")
+
+
+class Slot:
+    """One device slot: a lock, and what it stands for."""
+
+    def __init__(self, home: Path, name: str, device: str) -> None:
+        self.device = device
+        self.lock = FileLock(slot_lock(home, name))
+        self.busy = False
+        """Whether a group of this experiment trains on it."""
+
+
+class Slots:
+    """The slots that an experiment may use, of which it holds some."""
+
+    def __init__(self, home: Path, devices: Sequence[str]) -> None:
+        """Slots for devices such as ``("cpu", "cpu")`` or ``("cuda:0",)``; none is held at first."""
+        self._slots = [
+            Slot(home, f"cpu-{index}" if device == "cpu" else device.replace(":", "-"), device)
+            for index, device in enumerate(devices)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @property
+    def held(self) -> int:
+        """How many slots this experiment holds."""
+        return sum(slot.lock.held for slot in self._slots)
+
+    def hold(self, number: int) -> None:
+        """Hold as many slots as are free, up to ``number``, keeping those held already."""
+        for slot in self._slots:
+            if self.held >= number:
+                return
+            slot.lock.try_acquire()
+
+    def take(self, device: str | None = None) -> Slot | None:
+        """A held slot that is not busy, now marked busy; on a certain device if one is named."""
+        for slot in self._slots:
+            if slot.lock.held and not slot.busy and device in (None, slot.device):
+                slot.busy = True
+                return slot
+        return None
+
+    def release_idle(self) -> None:
+        """Let other experiments have the slots that are not busy."""
+        for slot in self._slots:
+            if not slot.busy:
+                slot.lock.release()
+
+    def release_all(self) -> None:
+        """Let other experiments have every slot."""
+        for slot in self._slots:
+            slot.busy = False
+            slot.lock.release()
