@@ -1,0 +1,254 @@
+"""The bench as a value: a comparison under construction, which candidate is selected, and all that can be undone."""
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from tuilab.analysis.counting import NetworkCount, count_as_written
+from tuilab.spec.comparison import LETTERS, Candidate, Comparison
+from tuilab.spec.errors import LabError
+from tuilab.spec.layers import Stack
+from tuilab.spec.network import Network
+from tuilab.spec.task import TaskFacts, facts
+
+MAX_CANDIDATES = len(LETTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What is on the bench.
+
+    Attributes:
+        comparison: as it would run now.
+        facts: what its task asks of a network.
+        origin: the comparison as it was opened or last run.
+        source: preset name or file it came from; empty when built here.
+        selected: index of the selected candidate.
+        past: earlier (comparison, selected), oldest first; undo goes back through them.
+        future: undone ones, next redo last.
+
+    """
+
+    comparison: Comparison
+    facts: TaskFacts
+    origin: Comparison
+    source: str = ""
+    selected: int = 0
+    past: tuple[tuple[Comparison, int], ...] = ()
+    future: tuple[tuple[Comparison, int], ...] = ()
+
+    @property
+    def candidate(self) -> Candidate:
+        """The selected candidate."""
+        return self.comparison.candidates[self.selected]
+
+    @property
+    def edited(self) -> bool:
+        """Whether a run now would differ from what was opened or last run."""
+        return self.comparison != self.origin
+
+    @property
+    def reference(self) -> int:
+        """Parameters that the others are measured against: the budget's reference, else the first candidate's.
+
+        Raises:
+            LabError: when the reference's stack does not fit.
+
+        """
+        named = self.comparison.protocol.budget.reference
+        if isinstance(named, int):
+            return named
+        candidates = self.comparison.candidates
+        chosen = next((c for c in candidates if c.name == named), candidates[0])
+        return count_of(self.network(chosen)).num_params
+
+    def network(self, candidate: Candidate) -> Network:
+        """The candidate's network for this task.
+
+        Raises:
+            LabError: when the loss does not fit the task.
+
+        """
+        return self.comparison.network_of(candidate, self.facts)
+
+    def counts(self) -> tuple[NetworkCount | LabError, ...]:
+        """What each candidate costs, or why it cannot be built."""
+        return tuple(self.count(candidate) for candidate in self.comparison.candidates)
+
+    def count(self, candidate: Candidate) -> NetworkCount | LabError:
+        """What one candidate costs, or why it cannot be built."""
+        try:
+            return count_of(self.network(candidate))
+        except LabError as error:
+            return error
+
+
+@lru_cache(maxsize=256)
+def count_of(network: Network) -> NetworkCount:
+    """One row a layer as written, remembered: the same networks are asked for again and again.
+
+    Raises:
+        ShapeError: when layers do not fit.
+
+    """
+    return count_as_written(network)
+
+
+def open_bench(comparison: Comparison, source: str = "") -> Bench:
+    """A bench with this comparison.
+
+    Raises:
+        LabError: when the task's file cannot be used.
+
+    """
+    return Bench(comparison, facts(comparison.task), comparison, source)
+
+
+def change(bench: Bench, comparison: Comparison, selected: int | None = None) -> Bench:
+    """The bench with another comparison; what was there can be undone.
+
+    Raises:
+        LabError: when the task's file cannot be used.
+
+    """
+    at = bench.selected if selected is None else selected
+    at = max(0, min(at, len(comparison.candidates) - 1))
+    if comparison == bench.comparison:
+        return replace(bench, selected=at)
+    known = bench.facts if comparison.task == bench.comparison.task else facts(comparison.task)
+    past = (*bench.past, (bench.comparison, bench.selected))
+    return replace(bench, comparison=comparison, facts=known, selected=at, past=past, future=())
+
+
+def undo(bench: Bench) -> Bench:
+    """The bench before the last change; itself when there is none."""
+    if not bench.past:
+        return bench
+    comparison, selected = bench.past[-1]
+    future = (*bench.future, (bench.comparison, bench.selected))
+    return _restore(bench, comparison, selected, bench.past[:-1], future)
+
+
+def redo(bench: Bench) -> Bench:
+    """The bench before the last undo; itself when there is none."""
+    if not bench.future:
+        return bench
+    comparison, selected = bench.future[-1]
+    past = (*bench.past, (bench.comparison, bench.selected))
+    return _restore(bench, comparison, selected, past, bench.future[:-1])
+
+
+def _restore(
+    bench: Bench,
+    comparison: Comparison,
+    selected: int,
+    past: tuple[tuple[Comparison, int], ...],
+    future: tuple[tuple[Comparison, int], ...],
+) -> Bench:
+    known = bench.facts if comparison.task == bench.comparison.task else facts(comparison.task)
+    return replace(bench, comparison=comparison, facts=known, selected=selected, past=past, future=future)
+
+
+def select(bench: Bench, index: int) -> Bench:
+    """The bench with another candidate selected; beyond the ends, the nearest."""
+    return replace(bench, selected=max(0, min(index, len(bench.comparison.candidates) - 1)))
+
+
+def with_stack(bench: Bench, stack: Stack, index: int | None = None) -> Bench:
+    """The selected candidate (or that at ``index``) with another stack."""
+    at = bench.selected if index is None else index
+    candidates = bench.comparison.candidates
+    edited = candidates[at].model_copy(update={"stack": stack})
+    return change(bench, _with_candidates(bench.comparison, (*candidates[:at], edited, *candidates[at + 1 :])))
+
+
+def add(bench: Bench, candidate: Candidate) -> Bench:
+    """One more candidate after the selected one, selected; its name is made unique.
+
+    Raises:
+        LabError: when there is no letter left.
+
+    """
+    candidates = bench.comparison.candidates
+    if len(candidates) >= MAX_CANDIDATES:
+        raise LabError(f"a comparison holds at most {MAX_CANDIDATES} candidates; delete one first")
+    named = candidate.model_copy(update={"name": unique_name(bench.comparison, candidate.name)})
+    at = bench.selected + 1
+    return change(bench, _with_candidates(bench.comparison, (*candidates[:at], named, *candidates[at:])), at)
+
+
+def delete(bench: Bench) -> Bench:
+    """Without the selected candidate.
+
+    Raises:
+        LabError: when it is the only one.
+
+    """
+    candidates = bench.comparison.candidates
+    if len(candidates) == 1:
+        raise LabError("a comparison needs at least one candidate; edit this one instead")
+    at = bench.selected
+    return change(bench, _with_candidates(bench.comparison, (*candidates[:at], *candidates[at + 1 :])))
+
+
+def rename(bench: Bench, name: str) -> Bench:
+    """The selected candidate under another name; expectations and the budget's reference follow.
+
+    Raises:
+        LabError: when the name is empty, too long, has control characters, or another candidate has it.
+
+    """
+    name = name.strip()
+    if not 1 <= len(name) <= 40 or not name.isprintable():
+        raise LabError("a name has 1 to 40 printable characters")
+    old = bench.candidate.name
+    if name != old and any(candidate.name == name for candidate in bench.comparison.candidates):
+        raise LabError(f"there is a candidate {name!r} already; choose another name")
+    candidates = list(bench.comparison.candidates)
+    candidates[bench.selected] = bench.candidate.model_copy(update={"name": name})
+    renamed = bench.comparison
+    budget = renamed.protocol.budget
+    if budget.reference == old:
+        protocol = renamed.protocol.model_copy(update={"budget": budget.model_copy(update={"reference": name})})
+        renamed = renamed.model_copy(update={"protocol": protocol})
+    expect = tuple(
+        expected.model_copy(
+            update={
+                "candidate": name if expected.candidate == old else expected.candidate,
+                "against": name if expected.against == old else expected.against,
+            }
+        )
+        for expected in renamed.expect
+    )
+    return change(bench, renamed.model_copy(update={"candidates": tuple(candidates), "expect": expect}))
+
+
+def shift(bench: Bench, step: int) -> Bench:
+    """The selected candidate one place earlier (-1) or later (1)."""
+    to = bench.selected + step
+    candidates = list(bench.comparison.candidates)
+    if not 0 <= to < len(candidates):
+        return bench
+    candidates.insert(to, candidates.pop(bench.selected))
+    return change(bench, bench.comparison.model_copy(update={"candidates": tuple(candidates)}), to)
+
+
+def unique_name(comparison: Comparison, wish: str) -> str:
+    """``wish``, or with a number where a candidate has that name already."""
+    taken = {candidate.name for candidate in comparison.candidates}
+    if wish not in taken:
+        return wish
+    base = re.sub(r" \d+$", "", wish)[:36]
+    return next(name for name in (f"{base} {number}" for number in range(2, 100)) if name not in taken)
+
+
+def _with_candidates(comparison: Comparison, candidates: tuple[Candidate, ...]) -> Comparison:
+    """The comparison with other candidates, without what it said about those that are gone."""
+    names = {candidate.name for candidate in candidates}
+    update: dict[str, object] = {"candidates": candidates}
+    update["expect"] = tuple(e for e in comparison.expect if e.candidate in names and e.against in names)
+    budget = comparison.protocol.budget
+    if isinstance(budget.reference, str) and budget.reference not in names:
+        loose = budget.model_copy(update={"reference": None})
+        update["protocol"] = comparison.protocol.model_copy(update={"budget": loose})
+    return comparison.model_copy(update=update)

@@ -1,0 +1,69 @@
+"""The budget pane: every candidate's parameters as a bar, and how far each is from the reference."""
+
+from dataclasses import dataclass
+
+from tuilab.analysis.counting import NetworkCount
+from tuilab.spec.comparison import Budget, BudgetRule
+from tuilab.spec.errors import LabError
+from tuilab.tui.lines import Line, Span, bar, hue, letter, right
+from tuilab.tui.numbers import exact, fitting, short, signed_percent
+
+
+@dataclass(frozen=True)
+class BudgetRows:
+    """One candidate a row.
+
+    Attributes:
+        counts: what each costs, or why it cannot be built.
+        reference: parameters that they are measured against.
+        budget: the rule and its tolerance.
+
+    """
+
+    counts: tuple[NetworkCount | LabError, ...]
+    reference: int
+    budget: Budget
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def header(self, width: int) -> Line | None:
+        """None: the pane's title says what it shows."""
+        return None
+
+    def line(self, index: int, width: int) -> Line:
+        """The candidate at ``index``."""
+        count = self.counts[index]
+        name = Span(f"{letter(index)} ", f"{hue(index)} strong")
+        if isinstance(count, LabError):
+            return name, Span("cannot be built", "error")
+        largest = max((c.num_params for c in self.counts if not isinstance(c, LabError)), default=1)
+        room = max(4, width - 2 - 9 - 8)
+        off = (count.num_params - self.reference) / max(1, self.reference)
+        role = "good" if within(self.budget, off) else "warn"
+        return (
+            name,
+            Span(bar(count.num_params / max(1, largest, self.reference), room), hue(index)),
+            Span(right(fitting(count.num_params, 8), 9)),
+            Span(right(signed_percent(off), 8), role),
+        )
+
+
+def within(budget: Budget, off: float) -> bool:
+    """Whether a relative budget error keeps the rule; without a rule, whether it is within the tolerance."""
+    if abs(off) > budget.tolerance:
+        return False
+    match budget.rule:
+        case BudgetRule.AT_MOST:
+            return off <= 0
+        case BudgetRule.AT_LEAST:
+            return off >= 0
+        case _:
+            return True
+
+
+def budget_title(budget: Budget, reference: int) -> str:
+    """``Budget 502 ±15%`` or ``Budget ≤ 502``."""
+    mark = {BudgetRule.AT_MOST: "≤ ", BudgetRule.AT_LEAST: "≥ "}.get(budget.rule, "")
+    amount = exact(reference) if reference < 10**7 else short(reference)
+    return f"Budget {mark}{amount} ±{budget.tolerance * 100:g}%"

@@ -1,0 +1,130 @@
+"""The table of candidates: what each costs, what it has reached, how far it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tuilab.analysis.counting import NetworkCount
+from tuilab.analysis.result import CandidateResult
+from tuilab.spec.comparison import Candidate
+from tuilab.spec.errors import LabError
+from tuilab.store.records import Phase
+from tuilab.tui.columns import Column, fit_columns, header_span
+from tuilab.tui.library_rows import STATUS_MARKS
+from tuilab.tui.lines import Line, Span, bar, hue, left, letter, right
+from tuilab.tui.live import CandidateLive
+from tuilab.tui.numbers import exact, fitting, rate, signed_percent, with_half_width
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one candidate."""
+
+    candidate: Candidate
+    count: NetworkCount | LabError
+    result: CandidateResult | None = None
+    live: CandidateLive | None = None
+
+
+@dataclass(frozen=True)
+class ComparisonRows:
+    """One candidate a row.
+
+    Attributes:
+        entries: the candidates.
+        reference: parameters that the others are measured against.
+        metric: name of the metric; lower is better.
+
+    """
+
+    entries: tuple[Entry, ...]
+    reference: int
+    metric: str
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @cached_property
+    def _columns(self) -> tuple[Column, ...]:
+        return (
+            Column("candidate", 13, grow=3, text=True),
+            Column("params", 9, rank=1),
+            Column("vs", 7, rank=5),
+            Column("macs", 9, rank=8),
+            Column(self.metric, 14, rank=0, grow=1),
+            Column("seeds", 5, rank=4),
+            Column("fail", 4, rank=7),
+            Column("steps/s", 8, rank=6),
+            Column("lr", 6, rank=6),
+            Column("progress", 7, rank=2, grow=3, text=True),
+        )
+
+    @cached_property
+    def _best(self) -> int | None:
+        means = [(e.result.mean, i) for i, e in enumerate(self.entries) if e.result and e.result.mean is not None]
+        return min(means)[1] if len(means) > 1 else None
+
+    def header(self, width: int) -> Line | None:
+        """The columns' names."""
+        return Span("  "), header_span(self._columns, fit_columns(self._columns, width - 2))
+
+    def line(self, index: int, width: int) -> Line:
+        """The candidate at ``index``."""
+        entry = self.entries[index]
+        widths = fit_columns(self._columns, width - 2)
+        spans = [Span(f"{letter(index)} ", f"{hue(index)} strong")]
+        for column in self._columns:
+            if column.name in widths:
+                spans += self._cell(column.name, widths[column.name], entry, index)
+                spans.append(Span(" "))
+        return tuple(spans)
+
+    def _cell(self, name: str, width: int, entry: Entry, index: int) -> Sequence[Span]:
+        count, result, live = entry.count, entry.result, entry.live
+        match name:
+            case "candidate":
+                return (Span(left(entry.candidate.name, width)),)
+            case "params" | "vs" | "macs" if isinstance(count, LabError):
+                return (Span(right("error" if name == "params" else "", width), "error"),)
+            case "params":
+                return (Span(right(fitting(_num_params(count), width), width)),)
+            case "vs":
+                error = (_num_params(count) - self.reference) / max(1, self.reference)
+                return (Span(right(signed_percent(error), width), "good" if abs(error) <= 0.01 else "dim"),)
+            case "macs":
+                return (Span(right(fitting(_macs(count), width), width), "dim"),)
+            case "seeds":
+                text = f"{live.seeds_done}/{live.seeds_planned}" if live else ""
+                return (Span(right(text, width), "dim"),)
+            case "fail":
+                failures = live.failures if live else 0
+                return (Span(right(exact(failures) if live else "", width), "error" if failures else "dim"),)
+            case "steps/s":
+                return (Span(right(rate(live.steps_per_second) if live else "", width), "dim"),)
+            case "lr":
+                lr = live.lr if live else None
+                return (Span(right(f"{lr:g}" if lr is not None else "", width), "dim"),)
+            case "progress":
+                return _progress_bar(live, width, index)
+            case _:
+                text = with_half_width(result.mean, result.half_width) if result else ""
+                return (Span(right(text, width), "strong good" if index == self._best else ""),)
+
+
+def _progress_bar(live: CandidateLive | None, width: int, index: int) -> Sequence[Span]:
+    if live is None:
+        return (Span(" " * width),)
+    mark, role = STATUS_MARKS[live.status.value]
+    percent = f" {live.progress * 100:3.0f}%" if width >= 12 else ""
+    word = " tuning" if live.phase is Phase.TUNING and width >= 24 and not live.status.ended else ""
+    room = width - 2 - len(percent) - len(word)
+    cells = Span(f"{mark} ", role), Span(bar(live.progress, max(1, room)), hue(index))
+    return *cells, Span(percent), Span(word, "dim")
+
+
+def _num_params(count: NetworkCount | LabError) -> int:
+    return 0 if isinstance(count, LabError) else count.num_params
+
+
+def _macs(count: NetworkCount | LabError) -> int:
+    return 0 if isinstance(count, LabError) else count.macs

@@ -1,0 +1,1 @@
+"""Screens: one question at a time, each with its style sheet."""

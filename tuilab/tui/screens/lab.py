@@ -1,0 +1,284 @@
+"""The lab: building at the left, watching at the right, one screen."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from tuilab.spec.errors import LabError
+from tuilab.store.records import ExperimentRecord
+from tuilab.tui.bench import Bench
+from tuilab.tui.budget_rows import BudgetRows, budget_title
+from tuilab.tui.charts import loss_chart, metric_chart
+from tuilab.tui.comparison_rows import ComparisonRows, Entry
+from tuilab.tui.facts_lines import fact_lines
+from tuilab.tui.lines import Span, Text, letter
+from tuilab.tui.live import LiveState, empty
+from tuilab.tui.numbers import exact
+from tuilab.tui.screens.lab_editing import LabEditing
+from tuilab.tui.screens.lab_keys import LAB_KEYS
+from tuilab.tui.screens.lab_running import LabRunning
+from tuilab.tui.stack_rows import StackRows
+from tuilab.tui.status_line import status_line
+from tuilab.tui.widgets.bars import KeyBar, TopBar
+from tuilab.tui.widgets.chart import Chart
+from tuilab.tui.widgets.line_view import LineView
+
+PANES = ("stack", "budget", "loss", "metric", "table", "insight")
+"""Panes in the order of their number keys."""
+
+
+class PaneChart(Chart, can_focus=True):
+    """A chart that can have the focus, so that it can be zoomed."""
+
+    DEFAULT_CSS = """
+    PaneChart:focus { border: round $primary; border-title-color: $primary; }
+    PaneChart.-ascii:focus { border: solid $primary; }
+    """
+
+
+class LabScreen(LabEditing, LabRunning):
+    """One main screen that joins building and watching; every pane zooms to full."""
+
+    CSS_PATH = "lab.tcss"
+    AUTO_FOCUS = "#stack"
+    BINDINGS: ClassVar[list[BindingType]] = LAB_KEYS
+
+    zoomed: reactive[str] = reactive("", init=False)
+    """Id of the pane that has the whole screen; empty when all share it."""
+
+    def __init__(self, bench: Bench, experiment: ExperimentRecord | None = None, *, run: bool = False) -> None:
+        """Make the screen.
+
+        Args:
+            bench: what is built.
+            experiment: what is watched; None before the first run.
+            run: whether to run the bench at once.
+
+        """
+        super().__init__()
+        self.set_reactive(LabScreen.bench, bench)
+        self.set_reactive(LabScreen.live, empty(experiment) if experiment is not None else None)
+        self._run_at_once = run
+
+    def compose(self) -> ComposeResult:
+        yield TopBar()
+        yield LineView(id="tabs", cursor_on=False)
+        with Horizontal(id="body"):
+            with Vertical(id="left", classes="column"):
+                yield LineView(id="stack", classes="pane")
+                yield LineView(id="budget", classes="pane")
+                yield LineView(id="insight", classes="pane", cursor_on=False)
+            with Vertical(id="right", classes="column"):
+                with Horizontal(id="charts"):
+                    yield PaneChart(id="loss", classes="pane", glyphs=self.lab.glyphs)
+                    yield PaneChart(id="metric", classes="pane", glyphs=self.lab.glyphs)
+                yield LineView(id="table", classes="pane")
+        yield KeyBar()
+        notice = LineView(id="notice", cursor_on=False)
+        notice.can_focus = False
+        notice.rows = Text(((Span("too small: tuilab needs 40x10"),),))
+        yield notice
+
+    def on_mount(self) -> None:
+        self.query_one("#tabs").can_focus = False
+        self.set_class(self.lab.glyphs == "ascii", "-ascii")
+        self.watch(self.app, "glyphs", self._take_glyphs, init=False)
+        self.show_bench()
+        self.show_live()
+        self.start_watching()
+        if self._run_at_once:
+            self.action_run()
+
+    def _take_glyphs(self) -> None:
+        for chart in self.query(Chart):
+            chart.glyphs = self.lab.glyphs
+
+    # What is shown
+
+    def watch_bench(self, old: Bench | None, new: Bench | None) -> None:
+        self.show_bench()
+
+    def watch_preview(self) -> None:
+        self.show_bench()
+
+    def watch_live(self, old: LiveState | None, new: LiveState | None) -> None:
+        self.show_live()
+        before, after = (state and state.experiment.status for state in (old, new))
+        if before is not after:
+            self.refresh_bindings()
+
+    def watch_log_y(self) -> None:
+        self._show_charts()
+
+    def show_bench(self) -> None:
+        """Hand the bench down to the panes that show it."""
+        bench = self.shown
+        counts = bench.counts()
+        count = counts[bench.selected]
+        stack = self.query_one("#stack", LineView)
+        stack.border_title = f"{letter(bench.selected)} {bench.candidate.name}"
+        if isinstance(count, LabError):
+            stack.border_subtitle = "does not fit"
+            stack.set_class(True, "-wrong")
+        else:
+            network = bench.network(bench.candidate)
+            implied = len(network.layers) > len(network.stack)
+            stack.rows = StackRows(count, network.in_shape, bench.selected, implied)
+            stack.border_subtitle = f"{exact(count.num_params)} params"
+            stack.set_class(False, "-wrong")
+        self._show_budget(bench)
+        self._show_insight()
+        self._show_table()
+        self._show_top()
+
+    def _show_budget(self, bench: Bench) -> None:
+        budget = self.query_one("#budget", LineView)
+        rule = bench.comparison.protocol.budget
+        budget.rows = BudgetRows(bench.counts(), self._reference(bench), rule)
+        budget.border_title = budget_title(rule, self._reference(bench))
+        budget.cursor = bench.selected
+        budget.styles.height = min(len(budget.rows), 8) + 2
+
+    def _reference(self, bench: Bench) -> int:
+        try:
+            return bench.reference
+        except LabError:
+            return 1
+
+    def _show_insight(self) -> None:
+        view = self.query_one("#insight", LineView)
+        bench = self.shown
+        view.border_title = "Insight"
+        view.rows = Text(fact_lines(bench.selected, bench.counts()[bench.selected], max(20, view.size.width)))
+
+    def _show_table(self) -> None:
+        bench, live = self.shown, self.live
+        known = live.experiment.comparison.candidates if live is not None else ()
+        entries = []
+        for candidate, count in zip(bench.comparison.candidates, bench.counts(), strict=True):
+            at = known.index(candidate) if candidate in known else None
+            result = live.experiment.result if live is not None else None
+            entries.append(
+                Entry(
+                    candidate,
+                    count,
+                    result.candidates[at] if result is not None and at is not None else None,
+                    live.candidates[at] if live is not None and at is not None else None,
+                )
+            )
+        table = self.query_one("#table", LineView)
+        table.rows = ComparisonRows(tuple(entries), self._reference(bench), bench.facts.metric)
+        table.border_title = "Comparison"
+        table.border_subtitle = self._verdict()
+        table.cursor = bench.selected
+        table.styles.height = min(len(entries), 10) + 3
+
+    def _verdict(self) -> str:
+        result = self.live.experiment.result if self.live is not None else None
+        return result.verdict if result is not None else ""
+
+    def show_live(self) -> None:
+        """Hand the experiment down to the panes that show it."""
+        self._show_charts()
+        self._show_table()
+        self._show_top()
+
+    def _show_charts(self) -> None:
+        if self.live is None:
+            self.query_one("#loss").border_title = "Eval loss"
+            self.query_one("#metric").border_title = f"Eval {self.shown.facts.metric}"
+            return
+        self.query_one("#loss", Chart).data = loss_chart(self.live, log_y=self.log_y)
+        metric = self.query_one("#metric", Chart)
+        if metric.size.width:
+            metric.data = metric_chart(self.live)
+
+    def _show_top(self) -> None:
+        self.query_one(TopBar).content = status_line(self.shown, self.live, wide=self.size.width >= 100)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_sized)
+
+    def _show_sized(self) -> None:
+        self._show_insight()
+        self._show_charts()
+        self._show_top()
+        self._show_tabs()
+
+    # Panes
+
+    @property
+    def small(self) -> bool:
+        """Whether there is room for one pane only."""
+        return self.size.width < 70 or self.size.height < 20
+
+    @property
+    def pane(self) -> str:
+        """Id of the pane that has the focus."""
+        focused = self.focused
+        return focused.id if focused is not None and focused.id in PANES else "stack"
+
+    def watch_zoomed(self) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Show all panes, or one."""
+        alone = self.zoomed or (self.pane if self.small else "")
+        self.set_class(bool(alone), "-alone")
+        for name in PANES:
+            pane = self.query_one(f"#{name}")
+            pane.set_class(name == alone, "-shown")
+        for container in self.query("#left, #right, #charts"):
+            container.set_class(any(isinstance(pane, Widget) for pane in container.query(".-shown")), "-shown")
+        self.call_after_refresh(self._show_sized)
+
+    def _show_tabs(self) -> None:
+        if self.small != self.has_class("-alone") and not self.zoomed:
+            self._arrange()
+        spans: list[Span] = []
+        for number, name in enumerate(PANES, start=1):
+            spans += [Span(f" {number}", "key"), Span(f" {name} ", "strong accent" if name == self.pane else "dim")]
+        self.query_one("#tabs", LineView).rows = Text((tuple(spans),))
+
+    def on_descendant_focus(self) -> None:
+        if self.small and not self.zoomed:
+            self._arrange()
+        elif self.zoomed and self.pane != self.zoomed:
+            self.zoomed = self.pane
+
+    def action_pane(self, number: int) -> None:
+        """Go to a pane by its number."""
+        name = PANES[number]
+        pane = self.query_one(f"#{name}")
+        if not pane.display or not pane.size.height:
+            self.zoomed = name
+        pane.focus()
+
+    def action_zoom(self) -> None:
+        """Give the whole screen to the pane with the focus, or back to all."""
+        self.zoomed = "" if self.zoomed else self.pane
+
+    def action_log(self) -> None:
+        """Switch the y axis of the loss between logarithmic and linear."""
+        self.log_y = not self.log_y
+
+    def action_back(self) -> None:
+        """Leave the zoom, or go back to the library."""
+        if self.zoomed:
+            self.zoomed = ""
+        else:
+            self.dismiss()
+
+    def on_line_view_moved(self, message: LineView.Moved) -> None:
+        """Moving in the table or the budget selects a candidate."""
+        if message.view.id in ("table", "budget") and message.view.has_focus:
+            self.choose(message.cursor)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("pause", "stop"):
+            return self.running
+        return True

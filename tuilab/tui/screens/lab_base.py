@@ -1,0 +1,41 @@
+"""What the parts of the lab screen share: its values, and how they are changed."""
+
+from typing import TYPE_CHECKING, cast
+
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from tuilab.tui.bench import Bench
+from tuilab.tui.live import LiveState
+
+if TYPE_CHECKING:
+    from tuilab.tui.app import LabApp
+
+
+class LabBase(Screen[None]):
+    """A bench, and an experiment that may be running."""
+
+    bench: reactive[Bench | None] = reactive[Bench | None](None, init=False)
+    """What is being built."""
+    preview: reactive[Bench | None] = reactive[Bench | None](None, init=False)
+    """What would be, while a line is being typed."""
+    live: reactive[LiveState | None] = reactive[LiveState | None](None, init=False)
+    """The experiment that is watched; None before the first run."""
+    log_y: reactive[bool] = reactive(True, init=False)
+
+    @property
+    def lab(self) -> "LabApp":
+        """The application."""
+        return cast("LabApp", self.app)
+
+    @property
+    def shown(self) -> Bench:
+        """The bench that the panes show."""
+        bench = self.preview or self.bench
+        assert bench is not None
+        return bench
+
+    @property
+    def running(self) -> bool:
+        """Whether the watched experiment has not ended yet."""
+        return self.live is not None and not self.live.experiment.status.ended

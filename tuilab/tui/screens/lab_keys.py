@@ -1,0 +1,35 @@
+"""The keys of the lab screen; footer, help and palette derive from them."""
+
+from textual.binding import Binding, BindingType
+
+LAB_KEYS: list[BindingType] = [
+    Binding("r", "run", "Run", id="lab.run", tooltip="Run this comparison as a new experiment"),
+    Binding("space", "pause", "Pause", id="lab.pause", tooltip="Hold the experiment, or go on with it"),
+    Binding("s", "stop", "Stop", id="lab.stop", tooltip="Stop the running experiment (asks first)"),
+    Binding("i,e,enter", "edit", "Edit", key_display="⏎", id="lab.edit",
+            tooltip="Edit the selected candidate's stack in notation"),
+    Binding("u,ctrl+z", "undo", "Undo", id="lab.undo", tooltip="Take back the last change of the bench"),
+    Binding("ctrl+y,U", "redo", "Redo", show=False, id="lab.redo", tooltip="Make the change again"),
+    Binding("left_square_bracket,left", "candidate(-1)", "Previous", show=False, id="lab.previous",
+            tooltip="Select the candidate before"),
+    Binding("right_square_bracket,right", "candidate(1)", "Next", show=False, id="lab.next",
+            tooltip="Select the candidate after"),
+    Binding("n", "add", "New", id="lab.add", show=False, tooltip="Add a candidate"),
+    Binding("D", "duplicate", "Duplicate", id="lab.duplicate", show=False, tooltip="Add a copy of the candidate"),
+    Binding("x", "delete", "Delete", id="lab.delete", show=False, tooltip="Remove the candidate"),
+    Binding("R", "rename", "Rename", id="lab.rename", show=False, tooltip="Give the candidate another name"),
+    Binding("less_than_sign", "shift(-1)", "Earlier", id="lab.earlier", show=False,
+            tooltip="Move the candidate one place earlier"),
+    Binding("greater_than_sign", "shift(1)", "Later", id="lab.later", show=False,
+            tooltip="Move the candidate one place later"),
+    Binding("z", "zoom", "Zoom", id="lab.zoom", tooltip="Give the whole screen to this pane, or back"),
+    Binding("l", "log", "Log", id="lab.log", show=False, tooltip="Logarithmic or linear y axis"),
+    Binding("1", "pane(0)", "Stack", show=False, id="lab.pane-stack", tooltip="Go to the stack"),
+    Binding("2", "pane(1)", "Budget", show=False, id="lab.pane-budget", tooltip="Go to the budget"),
+    Binding("3", "pane(2)", "Loss", show=False, id="lab.pane-loss", tooltip="Go to the loss curves"),
+    Binding("4", "pane(3)", "Metric", show=False, id="lab.pane-metric", tooltip="Go to the metric's curves"),
+    Binding("5", "pane(4)", "Table", show=False, id="lab.pane-table", tooltip="Go to the table of candidates"),
+    Binding("6", "pane(5)", "Insight", show=False, id="lab.pane-insight", tooltip="Go to what there is to know"),
+    Binding("escape", "back", "Back", show=False, id="lab.back", tooltip="Leave the zoom, or go back to the library"),
+    Binding("q", "app.leave", "Quit", id="lab.quit", tooltip="Leave tuilab; what trains goes on if you wish"),
+]  # fmt: skip

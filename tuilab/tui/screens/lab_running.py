@@ -1,0 +1,139 @@
+"""Running the comparison, and watching an experiment through the store."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from tuilab.spec.errors import LabError
+from tuilab.store.records import Status
+from tuilab.tui.live import empty, reduce
+from tuilab.tui.screens.lab_base import LabBase
+from tuilab.tui.start import over_ssh
+
+POLL_SECONDS = 0.1
+"""Between two looks at the store's version while something runs."""
+_ROWS_A_LOOK = 10_000
+_SURE_SECONDS = 2.0
+"""After which the experiment is asked for even where nobody has written: its runner may be gone."""
+
+
+class LabRunning(LabBase):
+    """The actions on experiments, and the one way in which news of them arrive."""
+
+    def start_watching(self) -> None:
+        """Look at the store now, and go on for as long as the experiment runs."""
+        self._version = -1
+        self._more = False
+        self._painted = 0.0
+        self._pace = 0.5 if over_ssh(os.environ) else 0.25
+        if self.live is not None:
+            self.look(now=True)
+        self._clock = self.set_interval(POLL_SECONDS, self.look)
+        self._obey_clock()
+
+    def _obey_clock(self) -> None:
+        """Tick only while something runs: an idle screen sends nothing."""
+        if self.running or self._more:
+            self._clock.resume()
+        else:
+            self._clock.pause()
+
+    def look(self, *, now: bool = False) -> None:
+        """Take in what the store has of the experiment, at most a few times a second."""
+        if self.live is None:
+            return
+        moment = time.monotonic()
+        since = moment - self._painted
+        version = self.lab.reader.version()
+        fresh = version != self._version or self._more or since > _SURE_SECONDS
+        if not now and (since < self._pace or not fresh):
+            return
+        self._version, self._painted = version, moment
+        reader, identity = self.lab.reader, self.live.experiment.id
+        try:
+            record = reader.experiment(identity)
+            points = reader.points(identity, self.live.last_rowid, _ROWS_A_LOOK)
+            runs = reader.runs(identity)
+        except LabError as error:
+            self.notify(str(error), severity="error", title="The store cannot be read")
+            self._clock.pause()
+            return
+        if record is None:
+            self.notify("this experiment has been deleted", severity="warning")
+            self._clock.pause()
+            return
+        self._more = len(points) == _ROWS_A_LOOK
+        self.live = reduce(self.live, record, runs, points)
+        self._obey_clock()
+
+    # Actions
+
+    def action_run(self) -> None:
+        """Run the comparison on the bench as a new experiment."""
+        assert self.bench is not None
+        if self.running and self.live is not None and self.live.experiment.comparison == self.bench.comparison:
+            self.notify("it is already running; edit the bench to run something else beside it", timeout=4)
+            return
+        self.run_worker(self._start(), group="start", exclusive=True)
+
+    async def _start(self) -> None:
+        assert self.bench is not None
+        bench = self.bench
+        try:
+            identity = await asyncio.to_thread(self._create)
+            record = self.lab.reader.experiment(identity)
+        except LabError as error:
+            self.notify(str(error), severity="error", title="Cannot run", timeout=8)
+            return
+        if record is not None:
+            self.bench = replace(self.bench, origin=bench.comparison)
+            self.live = empty(record)
+            self.look(now=True)
+            self.refresh_bindings()
+
+    def _create(self) -> str:
+        from tuilab.runner.client import create_and_launch
+
+        assert self.bench is not None
+        source = "" if self.bench.edited else self.bench.source
+        identity = create_and_launch(self.lab.home, self.bench.comparison, source, standby=self.lab.standby)
+        if self.lab.standby is not None:
+            self.lab.standby.start()
+        return identity
+
+    def action_pause(self) -> None:
+        """Hold the running experiment, or go on with it."""
+        from tuilab.runner.client import pause, resume
+
+        if self.live is None or not self.running:
+            self.notify("nothing is running; r runs this comparison", timeout=2)
+            return
+        held = self.live.experiment.status is Status.PAUSED
+        self._send(resume if held else pause, "going on" if held else "holding after this step")
+
+    def action_stop(self) -> None:
+        """Ask, then stop the running experiment."""
+        if self.live is None or not self.running:
+            self.notify("nothing is running", timeout=2)
+            return
+        from tuilab.runner.client import stop
+        from tuilab.tui.screens.question import Choice, QuestionScreen
+
+        def answer(choice: str | None) -> None:
+            if choice == "stop":
+                self._send(stop, "stopping; what has been trained is kept")
+
+        choices = (Choice("cancel", "go on"), Choice("stop", "stop it", "s"))
+        self.app.push_screen(QuestionScreen("Stop this experiment? What has been trained is kept.", choices), answer)
+
+    def _send(self, command: Callable[[Path, str], None], said: str) -> None:
+        assert self.live is not None
+        try:
+            command(self.lab.home, self.live.experiment.id)
+        except LabError as error:
+            self.notify(str(error), severity="error")
+        else:
+            self.notify(said, timeout=2)

@@ -1,0 +1,248 @@
+"""The library: presets by question, and below them what has been run."""
+
+import time
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from tuilab.tui.library_rows import WELCOME, ExperimentRows, PresetRows, details
+from tuilab.tui.lines import Line, Span, Text
+from tuilab.tui.widgets.bars import KeyBar, TopBar
+from tuilab.tui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from tuilab.spec.comparison import Comparison
+    from tuilab.store.records import ExperimentRecord
+    from tuilab.tui.app import LabApp
+    from tuilab.tui.catalog import Preset
+    from tuilab.tui.widgets.prompt import Prompt
+
+_POLL = 0.5
+"""Seconds between looks at the store while the library is on screen and something runs."""
+
+
+class LibraryScreen(Screen[None]):
+    """Two lists in one focus chain; enter opens, r runs."""
+
+    CSS_PATH = "library.tcss"
+    AUTO_FOCUS = "#presets"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Open", id="library.open", tooltip="Open the selected preset or experiment"),
+        Binding("r", "run", "Run", id="library.run", tooltip="Run the selected preset or experiment anew"),
+        Binding("slash", "filter", "Filter", id="library.filter", tooltip="Show only what contains a text"),
+        Binding("d,delete", "delete", "Delete", id="library.delete", tooltip="Delete the selected experiment"),
+        Binding("tab", "app.focus_next", "Next list", show=False, id="library.next", tooltip="Go to the other list"),
+        Binding("escape", "clear", "Show all", show=False, id="library.clear", tooltip="Show everything again"),
+        Binding("q", "app.quit", "Quit", id="library.quit", tooltip="Leave tuilab; what trains goes on training"),
+    ]
+
+    presets: reactive[tuple["Preset", ...]] = reactive[tuple["Preset", ...]]((), init=False)
+    experiments: reactive[tuple["ExperimentRecord", ...]] = reactive[tuple["ExperimentRecord", ...]]((), init=False)
+    pattern: reactive[str] = reactive("", init=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._version = -1
+
+    @property
+    def lab(self) -> "LabApp":
+        """The application."""
+        return cast("LabApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield TopBar()
+        with Container(id="lists"):
+            presets = LineView(id="presets", classes="pane")
+            presets.border_title = "Questions"
+            yield presets
+            details_view = LineView(id="details", classes="pane", cursor_on=False)
+            yield details_view
+            past = LineView(id="past", classes="pane")
+            past.border_title = "Past experiments"
+            yield past
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.query_one(TopBar).content = (Span("tuilab", "strong accent"), Span("  library", "dim")), ()
+        self.query_one("#presets", LineView).rows = Text(((Span(" reading the presets ...", "dim"),),))
+        self.set_class(self.lab.glyphs == "ascii", "-ascii")
+        self.watch(self.app, "presets", self._take_presets)
+        self.set_interval(_POLL, self._poll)
+
+    def _take_presets(self, presets: tuple["Preset", ...]) -> None:
+        if presets:
+            self.presets = presets
+            self._poll()
+
+    def on_screen_resume(self) -> None:
+        self._version = -1
+        if self.presets:
+            self._poll()
+
+    def _poll(self) -> None:
+        """Look whether the store has changed; idle it costs one query and no painting."""
+        if not self.is_current or not self.presets:
+            return
+        version = self.lab.reader.version()
+        if version != self._version:
+            self._version = version
+            self.experiments = tuple(self.lab.reader.experiments())
+
+    # What is shown
+
+    def watch_presets(self) -> None:
+        self._show_presets()
+
+    def watch_experiments(self) -> None:
+        self._show_experiments()
+
+    def watch_pattern(self) -> None:
+        self._show_presets()
+        self._show_experiments()
+
+    def _show_presets(self) -> None:
+        found = tuple(preset for preset in self.presets if self._matches(preset.name, preset.comparison))
+        view = self.query_one("#presets", LineView)
+        view.rows = PresetRows(found)
+        view.border_subtitle = f"/{self.pattern}" if self.pattern else ""
+        self._show_details()
+
+    def _show_experiments(self) -> None:
+        found = tuple(record for record in self.experiments if self._matches(record.id, record.comparison))
+        view = self.query_one("#past", LineView)
+        view.cursor_on = bool(self.experiments)
+        view.rows = ExperimentRows(found, time.time()) if self.experiments else Text(WELCOME)
+        self._show_details()
+
+    def _matches(self, name: str, comparison: "Comparison") -> bool:
+        text = f"{name} {comparison.title} {comparison.question} {comparison.task.kind}".casefold()
+        return all(word in text for word in self.pattern.casefold().split())
+
+    def _show_details(self) -> None:
+        view = self.query_one("#details", LineView)
+        width, height = max(20, view.size.width), view.size.height
+        lines: tuple[Line, ...] = ()
+        title = ""
+        preset, record = self.selected_preset, self.selected_experiment
+        if record is not None:
+            params = [candidate.num_params for candidate in record.result.candidates] if record.result else []
+            lines = details(record.comparison, params, width, height)
+            title = record.id
+        elif preset is not None:
+            lines = details(preset.comparison, preset.num_params, width, height, preset.seconds)
+            title = preset.name
+        view.border_title = title
+        view.rows = Text(lines)
+
+    @property
+    def selected_preset(self) -> "Preset | None":
+        """The preset under the cursor of the upper list, while that list has the focus."""
+        view = self.query_one("#presets", LineView)
+        rows = view.rows
+        in_past = self.focused is not None and self.focused.id == "past" and self.experiments
+        return rows.presets[view.cursor] if isinstance(rows, PresetRows) and len(rows) and not in_past else None
+
+    @property
+    def selected_experiment(self) -> "ExperimentRecord | None":
+        """The experiment under the cursor of the lower list, while that list has the focus."""
+        view = self.query_one("#past", LineView)
+        rows = view.rows
+        in_past = self.focused is not None and self.focused.id == "past"
+        return rows.experiments[view.cursor] if isinstance(rows, ExperimentRows) and len(rows) and in_past else None
+
+    # What the person does
+
+    def on_line_view_moved(self, message: LineView.Moved) -> None:
+        self._show_details()
+
+    def on_line_view_past_end(self, message: LineView.PastEnd) -> None:
+        """Two lists feel like one: moving past the end of a list enters the other."""
+        if message.view.id == "presets" and message.direction > 0 and self.experiments:
+            self.query_one("#past").focus()
+        elif message.view.id == "past" and message.direction < 0:
+            self.query_one("#presets").focus()
+
+    def on_descendant_focus(self) -> None:
+        if self.presets:
+            self._show_details()
+
+    def on_resize(self) -> None:
+        if self.presets:
+            self.call_after_refresh(self._show_details)
+
+    def action_open(self) -> None:
+        """Open what is selected."""
+        self._open(run=False)
+
+    def action_run(self) -> None:
+        """Run what is selected, as a new experiment."""
+        self._open(run=True)
+
+    def _open(self, *, run: bool) -> None:
+        record, preset = self.selected_experiment, self.selected_preset
+        if record is not None and run:
+            self.lab.open_comparison(record.comparison, record.source, run=True)
+        elif record is not None:
+            self.lab.open_experiment(record.id)
+        elif preset is not None:
+            self.lab.open_comparison(preset.comparison, preset.name, run=run)
+
+    def action_delete(self) -> None:
+        """Ask, then delete the selected experiment with all its runs."""
+        record = self.selected_experiment
+        if record is None:
+            self.notify("choose one of the past experiments first; presets stay", timeout=3)
+            return
+        if not record.status.ended:
+            self.notify("it is still running; open it and stop it first", severity="warning")
+            return
+        from tuilab.tui.screens.question import Choice, QuestionScreen
+
+        def answer(choice: str | None) -> None:
+            if choice == "delete":
+                self._delete(record.id)
+
+        ask = f"Delete the experiment “{record.comparison.title}” with all its runs?"
+        self.app.push_screen(
+            QuestionScreen(ask, (Choice("cancel", "keep it"), Choice("delete", "delete", "d"))), answer
+        )
+
+    def _delete(self, experiment_id: str) -> None:
+        from tuilab.spec.errors import LabError
+        from tuilab.store.writer import Writer
+
+        try:
+            writer = Writer(self.lab.home)
+            writer.delete(experiment_id)
+            writer.close()
+        except LabError as error:
+            self.notify(str(error), severity="error")
+        self._version = -1
+        self._poll()
+
+    def action_filter(self) -> None:
+        """Type a text that everything shown must contain."""
+        from tuilab.tui.widgets.prompt import Prompt
+
+        if not self.query(Prompt):
+            self.mount(Prompt("filter", self.pattern, hint="words that the title or task must contain"))
+
+    def on_prompt_changed(self, message: "Prompt.Changed") -> None:
+        self.pattern = message.value
+
+    async def on_prompt_accepted(self, message: "Prompt.Accepted") -> None:
+        await message.prompt.remove()
+        self.query_one("#presets").focus()
+
+    async def on_prompt_cancelled(self, message: "Prompt.Cancelled") -> None:
+        await message.prompt.remove()
+        self.pattern = ""
+        self.query_one("#presets").focus()
+
+    def action_clear(self) -> None:
+        """Show everything again."""
+        self.pattern = ""

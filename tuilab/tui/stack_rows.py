@@ -1,0 +1,128 @@
+"""One candidate's stack as lines: index, glyph, layer, output shape, params and the share of them."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tuilab.analysis.counting import NetworkCount
+from tuilab.spec.network import Path
+from tuilab.spec.shapes import Shape, format_shape
+from tuilab.tui.lines import Line, Span, bar, hue, left, right
+from tuilab.tui.numbers import fitting
+
+_GLYPHS = (
+    ("linear", "■", ""),
+    ("conv", "▣", ""),
+    ("maxpool", "▾", "dim"),
+    ("avgpool", "▾", "dim"),
+    ("flatten", "═", "dim"),
+    ("dropout", "◌", "dim"),
+    ("layernorm", "≈", "dim"),
+    ("batchnorm", "≈", "dim"),
+    ("residual", "↷", "accent"),
+    ("sum", "∑", "accent"),
+)
+_BAR_FROM = 40
+"""Cells from which the rows have a bar."""
+_MACS_FROM = 60
+"""Cells from which the rows have MACs."""
+
+
+@dataclass(frozen=True)
+class StackRows:
+    """The rows of one counted network; row 0 is the input.
+
+    Attributes:
+        count: one row a layer as written.
+        in_shape: of one sample.
+        color: index of the candidate, for its colour.
+        implied_out: whether the last row is the projection that the stack does not state.
+        marks: rows with a warning, by path.
+        selection: rows from and to (inclusive) that are marked; None without.
+
+    """
+
+    count: NetworkCount
+    in_shape: Shape
+    color: int
+    implied_out: bool = False
+    marks: frozenset[Path] = field(default_factory=frozenset)
+    selection: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.count.layers) + 1
+
+    @cached_property
+    def _largest(self) -> int:
+        return max((layer.num_params for layer in self.count.layers), default=0) or 1
+
+    def header(self, width: int) -> Line | None:
+        """The columns' names."""
+        name, shape, params, macs, share = _columns(width)
+        text = right("#", 3) + left("   layer", name + 3) + right("out", shape) + right("params", params)
+        text += right("MACs", macs) if macs else ""
+        return (Span(text + " " * share, "dim"),)
+
+    def line(self, index: int, width: int) -> Line:
+        """The input, or the layer at ``index - 1``."""
+        name, shape, params, macs, share = _columns(width)
+        if index == 0:
+            text = left("in", name) + right(format_shape(self.in_shape), shape)
+            return Span(right("0", 3), "dim"), Span(" ○ ", "dim"), Span(text, "dim")
+        layer = self.count.layers[index - 1]
+        glyph, role = _glyph(layer.label)
+        implied = self.implied_out and index == len(self) - 1
+        label = "out" if implied else _short(layer.label, layer.out_shape)
+        weak = "dim" if implied or not layer.num_params else ""
+        indent = "  " * min(layer.nesting, 6)
+        marked = self.selection is not None and self.selection[0] <= index <= self.selection[1]
+        line = [
+            Span(right(str(index), 3), "accent strong" if marked else "dim"),
+            Span("!" if layer.path in self.marks else "▌" if marked else " ", "warn" if not marked else "accent"),
+            Span(f"{glyph} ", role),
+            Span(left(indent + label, name), role or weak),
+            Span(right(format_shape(layer.out_shape), shape), "dim"),
+            Span(right(fitting(layer.num_params, params - 1) if layer.num_params else "", params)),
+        ]
+        if macs:
+            line.append(Span(right(fitting(layer.macs, macs - 1) if layer.macs else "", macs), "dim"))
+        if share > 1:
+            line.append(Span(" " + bar(layer.num_params / self._largest, share - 1), hue(self.color)))
+        return tuple(line)
+
+    def path(self, index: int) -> Path | None:
+        """Where the layer of a row stands in the stack; None for the input and the implied projection."""
+        if index < 1 or (self.implied_out and index == len(self) - 1) or index >= len(self):
+            return None
+        return self.count.layers[index - 1].path
+
+    def row(self, path: Path) -> int:
+        """The row of the layer at ``path``, or the nearest before it."""
+        best = 0
+        for index, layer in enumerate(self.count.layers, start=1):
+            if layer.path <= path:
+                best = index
+        return best
+
+
+def _columns(width: int) -> tuple[int, int, int, int, int]:
+    """Widths of layer, shape, params, MACs and bar."""
+    shape, params = (7, 8) if width < _BAR_FROM else (8, 10)
+    macs = 10 if width >= _MACS_FROM else 0
+    share = min(30, width // 4) if width >= _BAR_FROM else 0
+    return max(6, width - 6 - shape - params - macs - share), shape, params, macs, share
+
+
+def _short(label: str, shape: Shape) -> str:
+    """The label without the width that the shape beside it says."""
+    if label == f"linear({shape[-1]})":
+        return "linear"
+    return f"repeat {label[:-1]}" if label[:-1].isdigit() else label
+
+
+def _glyph(label: str) -> tuple[str, str]:
+    if label[0].isdigit() or label.startswith("repeat"):
+        return "×", "accent"
+    for name, glyph, role in _GLYPHS:
+        if label.startswith(name):
+            return glyph, role
+    return "~", "warn"

@@ -1,0 +1,36 @@
+"""The way in: prepares the process and only then imports Textual, which reads its environment on import."""
+
+import os
+from pathlib import Path
+
+
+def run(home: Path, attach: str | None = None, open_path: Path | None = None) -> int:
+    """Show the interface until it is left.
+
+    Args:
+        home: the lab's folder.
+        attach: id of an experiment to open.
+        open_path: preset file to open.
+
+    Returns:
+        The process's exit code.
+
+    """
+    prepare(os.environ)
+    from tuilab.tui.app import LabApp
+
+    app = LabApp(home, attach=attach, open_path=open_path)
+    app.run()
+    return app.return_code or 0
+
+
+def prepare(environment: os._Environ[str] | dict[str, str]) -> None:
+    """Set what Textual reads when it is imported: a short wait after escape, no animations over SSH."""
+    environment.setdefault("ESCDELAY", "25")
+    if over_ssh(environment):
+        environment.setdefault("TEXTUAL_ANIMATIONS", "none")
+
+
+def over_ssh(environment: os._Environ[str] | dict[str, str]) -> bool:
+    """Whether the terminal is at the other end of an SSH connection."""
+    return bool(environment.get("SSH_CONNECTION") or environment.get("SSH_TTY"))

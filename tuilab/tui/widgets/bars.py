@@ -1,0 +1,157 @@
+"""The line on top and the line of keys at the bottom."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.app import RenderResult
+from textual.binding import Binding
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tuilab.tui.lines import Line, Span, cell_width, spread
+from tuilab.tui.widgets.line_view import LineView
+
+
+class TopBar(LineView, can_focus=False):
+    """One line: where one is at the left, what is going on at the right."""
+
+    DEFAULT_CSS = """
+    TopBar { dock: top; height: 1; padding: 0 1; background: $panel; }
+    """
+
+    content: reactive[tuple[Line, Line]] = reactive[tuple[Line, Line]](((), ()), init=False, repaint=False)
+
+    def __init__(self) -> None:
+        super().__init__(id="top", cursor_on=False)
+        self.rows = _Spread((Span("tuilab", "strong accent"),), ())
+
+    def watch_content(self) -> None:
+        self.rows = _Spread(*self.content)
+
+
+class _Spread:
+    """One row with a left and a right end."""
+
+    def __init__(self, first: Line, last: Line) -> None:
+        self.first, self.last = first, last
+
+    def __len__(self) -> int:
+        return 1
+
+    def header(self, width: int) -> Line | None:
+        return None
+
+    def line(self, index: int, width: int) -> Line:
+        return spread(self.first, self.last, width)
+
+
+KEY_NAMES = {
+    "enter": "⏎",
+    "space": "space",
+    "question_mark": "?",
+    "slash": "/",
+    "escape": "esc",
+    "colon": ":",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "tab": "⇥",
+    "shift+tab": "⇧⇥",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
+    "full_stop": ".",
+    "comma": ",",
+    "exclamation_mark": "!",
+    "ampersand": "&",
+    "asterisk": "*",
+    "delete": "del",
+    "backspace": "⌫",
+}
+
+
+def key_name(key: str) -> str:
+    """What stands on the keyboard: ``⏎`` for enter, ``^p`` for ctrl+p."""
+    if key.startswith("ctrl+"):
+        return f"^{key_name(key[5:])}"
+    if key.startswith("alt+"):
+        return f"⌥{key_name(key[4:])}"
+    return KEY_NAMES.get(key, key)
+
+
+class KeyBar(Widget):
+    """The keys that matter in this place, from the bindings themselves; those that do not fit are left out."""
+
+    DEFAULT_CSS = """
+    KeyBar {
+        dock: bottom; height: 1; background: $panel; color: $foreground;
+        & > .key-bar--key { color: $accent; text-style: bold; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-bar--key"}
+
+    entries: reactive[tuple[tuple[str, str, str], ...]] = reactive[tuple[tuple[str, str, str], ...]]((), init=False)
+    """(key, description, action) of each."""
+
+    def __init__(self) -> None:
+        super().__init__(id="keys")
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._changed)
+        self._changed(self.screen)
+
+    def _changed(self, screen: Screen[object]) -> None:
+        if screen is self.screen and self.is_attached:
+            self.entries = tuple(_entries(active.binding for active in self.screen.active_bindings.values()))
+
+    def render(self) -> RenderResult:
+        return ""
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        base, key_style = self.rich_style, self.get_component_rich_style("key-bar--key", partial=True)
+        last = next((entry for entry in self.entries if entry[2].endswith("command_palette")), None)
+        tail = _pieces(last) if last else ()
+        room = width - sum(cell_width(text) for text, _ in tail) - 1
+        segments, used = [], 0
+        for entry in self.entries:
+            pieces = _pieces(entry)
+            need = sum(cell_width(text) for text, _ in pieces)
+            if entry == last or used + need > room:
+                continue
+            click = Style(meta={"@click": entry[2]})
+            segments += [Segment(text, base + (key_style if is_key else Style()) + click) for text, is_key in pieces]
+            used += need
+        segments.append(Segment(" " * max(0, width - used - sum(cell_width(text) for text, _ in tail)), base))
+        segments += [Segment(text, base + (key_style if is_key else Style())) for text, is_key in tail]
+        return Strip(segments).crop(0, width)
+
+    async def on_click(self, event: events.Click) -> None:
+        """Do what the key under the pointer does."""
+        action = event.style.meta.get("@click")
+        if isinstance(action, str):
+            await self.run_action(action, default_namespace=self.screen.focused or self.screen)
+
+
+def _pieces(entry: tuple[str, str, str]) -> tuple[tuple[str, bool], ...]:
+    return (" ", False), (entry[0], True), (f" {entry[1]} ", False)
+
+
+def _entries(bindings: Iterable[Binding]) -> list[tuple[str, str, str]]:
+    """One entry per action, the first key of each, in the order of the bindings."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for binding in bindings:
+        if binding.show and binding.action not in found:
+            name = binding.key_display or key_name(binding.key)
+            found[binding.action] = (name, binding.description, binding.action)
+    return list(found.values())
