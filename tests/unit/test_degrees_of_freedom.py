@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from tuilab.analysis.collapse import degrees_of_freedom
+from tuilab.analysis.freedom import degrees_of_freedom
 from tuilab.analysis.counting import count
 from tuilab.spec.layers import Activation, ActivationKind, Layer, Linear, Repeat, Residual, Stack, Sum
 from tuilab.spec.network import Network

@@ -7,7 +7,7 @@ parameters in 14,583,333,331 layers answer at once.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tuilab.analysis.collapse import degrees_of_freedom
+from tuilab.analysis.freedom import degrees_of_freedom
 from tuilab.analysis.leaves import leaf
 from tuilab.spec.layers import Layer, Linear, Repeat, Residual, Stack, Sum
 from tuilab.spec.network import Network, Path
@@ -48,7 +48,7 @@ class NetworkCount:
     """Totals of a network and the rows that add up to them; fields as in ``LayerCount``.
 
     Attributes:
-        degrees_of_freedom: parameters left after collapse, see ``collapse.degrees_of_freedom``.
+        degrees_of_freedom: parameters left after collapse, see ``freedom.degrees_of_freedom``.
 
     """
 

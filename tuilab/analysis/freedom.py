@@ -1,0 +1,132 @@
+"""Degrees of freedom: how many numbers a network's parameters really are."""
+
+from math import prod
+
+from tuilab.analysis.families import (
+    Piece,
+    Scaling,
+    around,
+    close,
+    compose,
+    dense,
+    opaque,
+    parallel,
+    passing,
+    power,
+)
+from tuilab.analysis.leaves import leaf
+from tuilab.spec.layers import (
+    Activation,
+    ActivationKind,
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Flatten,
+    Layer,
+    LayerNorm,
+    Linear,
+    MaxPool,
+    Repeat,
+    Residual,
+    Stack,
+    Sum,
+)
+from tuilab.spec.network import Network
+from tuilab.spec.shapes import Shape, output_shape
+
+HOMOGENEOUS = (ActivationKind.RELU, ActivationKind.LEAKY_RELU)
+"""Activations with f(c x) = c f(x) for c > 0: each of their units can trade scale with the layer after it."""
+
+
+def degrees_of_freedom(network: Network) -> int:
+    """Parameters left after collapse: how many numbers tell the network's functions apart.
+
+    Exact for networks of linear layers, sums and residuals without non-linearities (the dimension of their family
+    of functions, equal to the rank of the Jacobian of outputs by parameters). With non-linearities an upper bound:
+    affine pieces collapsed, one scaling symmetry taken off for every ReLU unit between two of them. Dropout with
+    p > 0, norms and convolutions are not collapsed.
+
+    Raises:
+        ShapeError: when layers do not fit each other.
+
+    """
+    return stack_degrees(network.layers, network.in_shape)
+
+
+def stack_degrees(stack: Stack, shape: Shape) -> int:
+    """``degrees_of_freedom`` of a part of a network without ``out``, on an input of ``shape``."""
+    return close(_stack_piece(stack, shape)[0])
+
+
+def is_transparent(layer: Layer) -> bool:
+    """Whether ``layer`` hands on its input unchanged, up to its shape."""
+    match layer:
+        case Activation(ActivationKind.IDENTITY) | Dropout(0) | Flatten():
+            return True
+        case Activation(ActivationKind.LEAKY_RELU, slope):
+            return slope == 1
+        case _:
+            return False
+
+
+def _features(shape: Shape) -> int:
+    """The dimension that linear layers act on; of an image, its channels."""
+    return shape[0] if len(shape) == 3 else shape[-1]
+
+
+def _stack_piece(stack: Stack, shape: Shape) -> tuple[Piece, Shape]:
+    piece: Piece = passing(_features(shape))
+    for layer in stack:
+        more, shape = _layer_piece(layer, shape)
+        piece = compose(piece, more)
+    return piece, shape
+
+
+def _layer_piece(layer: Layer, shape: Shape) -> tuple[Piece, Shape]:
+    match layer:
+        case Linear(width, bias):
+            return dense(shape[-1], width, bias), output_shape(layer, shape)
+        case Residual(body):
+            inside, out = _stack_piece(body, shape)
+            ends = Scaling(_features(shape), False)
+            return parallel([passing(_features(shape)), inside], ends, ends), out
+        case Sum(branches):
+            pieces = [_stack_piece(branch, shape) for branch in branches]
+            out = pieces[0][1]
+            parting, meeting = Scaling(_features(shape), False), Scaling(_features(out), False)
+            return parallel([piece for piece, _ in pieces], parting, meeting), out
+        case Repeat(times, body):
+            return _repeat_piece(times, body, shape)
+        case _:
+            return _leaf_piece(layer, shape)
+
+
+def _repeat_piece(times: int, body: Stack, shape: Shape) -> tuple[Piece, Shape]:
+    piece: Piece = passing(_features(shape))
+    while times:
+        more, out = _stack_piece(body, shape)
+        copies = times if out == shape else 1
+        piece = compose(piece, power(more, copies))
+        times -= copies
+        shape = out
+    return piece, shape
+
+
+def _leaf_piece(layer: Layer, shape: Shape) -> tuple[Piece, Shape]:
+    if is_transparent(layer) and not (isinstance(layer, Flatten) and len(shape) > 1):
+        return passing(_features(shape)), shape
+    cost = leaf(layer, shape)
+    before, after = _features(shape), _features(cost.out_shape)
+    match layer:
+        case Conv():
+            piece = opaque(before, after, Scaling(before, False), Scaling(after, False), cost.num_params)
+        case LayerNorm() | BatchNorm():
+            piece = opaque(before, after, Scaling(before, True), Scaling(after, True), cost.num_params)
+        case Activation(kind):
+            piece = around(before, after, Scaling(before, kind not in HOMOGENEOUS))
+        case Dropout() | MaxPool() | AvgPool() | Flatten():
+            piece = around(before, after, Scaling(before, False))
+        case _:
+            piece = around(before, after, Scaling(prod(shape), True))
+    return piece, cost.out_shape
