@@ -222,6 +222,15 @@ def equivalence_factor(family: Family, rival: Size, seed: int = 0) -> Answer:
     return Answer(Reach.VALUE, factor, low, high, f"{family.label} needs {times}{interval}")
 
 
+def equivalences(found: Sequence[Family], rivals: Sequence[Size]) -> dict[str, Answer]:
+    """Equivalence factors against the shallowest family that has enough widths, of every rival outside it, by name."""
+    shallowest = next((family for family in found if len(family.sizes) >= MIN_SIZES), None)
+    if shallowest is None:
+        return {}
+    inside = {size.name for size in shallowest.sizes}
+    return {rival.name: equivalence_factor(shallowest, rival) for rival in rivals if rival.name not in inside}
+
+
 def _refusal(family: Family) -> str:
     if len(family.sizes) < MIN_SIZES:
         found = count_text(len(family.sizes), "width")
