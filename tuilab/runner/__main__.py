@@ -1,11 +1,13 @@
 """``python -m tuilab.runner --home HOME EXPERIMENT``, or ``--standby`` to wait warm for an experiment on stdin."""
 
 import argparse
+import importlib
 import logging
 import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -60,6 +62,7 @@ def _wait(pool: EnginePool, home: Path) -> str | None:
     """Keep engines warm until standard input names an experiment; None when it ends before, or on SIGTERM."""
     # Without a handler SIGTERM ends this process at once, and the engines with it: their input ends.
     pool.grow(min(cores(), WARM_ENGINES))
+    importlib.import_module("tuilab.analysis.evidence")
     said = b""
     while b"\n" not in said:
         read = os.read(sys.stdin.fileno(), 256)
@@ -99,7 +102,7 @@ def _supervise(home: Path, experiment: str, pool: EnginePool) -> int:
     except LabError as error:
         log.error("%s", error)  # noqa: TRY400  # the sentence says it all
         with Writer(home) as writer:
-            writer.write(experiment, progress=Progress(Status.FAILED, str(error)))
+            writer.write(experiment, progress=Progress(Status.FAILED, str(error), ended=time.time()))
         return 1
     supervisor = Supervisor(home, experiment, setting, wanted, pool)
 

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import site
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+import tuilab
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.store.home import log_file, log_folder, make_home
@@ -203,9 +205,20 @@ def _start(
     command = [sys.executable, "-m", "tuilab.runner", "--home", str(home), *chosen, *arguments]
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        process = subprocess.Popen(command, stdin=stdin, stdout=fd, stderr=fd, start_new_session=True, bufsize=0)
+        process = subprocess.Popen(
+            command, stdin=stdin, stdout=fd, stderr=fd, env=_environment(), start_new_session=True, bufsize=0
+        )
     finally:
         os.close(fd)
     # Reaps the runner when it ends while this process lives on; a daemon, because it must not keep this one alive.
     threading.Thread(target=process.wait, name="runner", daemon=True).start()
     return process
+
+
+def _environment() -> dict[str, str]:
+    """This process's, in which Python finds this tuilab and no module that happens to lie in the current folder."""
+    root = str(Path(tuilab.__file__).parents[1])
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    if root not in site.getsitepackages():
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    return environment

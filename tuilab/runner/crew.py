@@ -81,6 +81,11 @@ class Crew:
         """Slots that it may use, held or not."""
         return len(self._slots)
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is no job."""
+        return not (self.tasks or self.pending)
+
     def use(self, devices: Sequence[str]) -> None:
         """Train on these devices, one slot for each entry."""
         self._slots = Slots(self._home, devices)
@@ -127,10 +132,8 @@ class Crew:
         """Put pending jobs on free slots, as far as there are any; returns the tasks that begin or go on."""
         if self.paused:
             return []
-        idle = [task for task in self.tasks if task.slot is None]
-        busy = len(self.tasks) - len(idle)
-        self._slots.hold(busy + len(idle) + len(self.pending))
-        begun = [task for task in idle if self._wake(task)]
+        self._slots.hold(len(self.tasks) + len(self.pending))
+        begun = [task for task in self.tasks if task.slot is None and self._wake(task)]
         if self.pending:
             self.pool.grow(min(len(self.pending) + len(self.tasks), max(self._slots.held, len(self.tasks))))
         while self.pending and (engine := self._idle_engine()) and (slot := self._slots.take()):

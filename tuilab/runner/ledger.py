@@ -112,6 +112,22 @@ class Ledger:
             self._failing = None
         return True
 
+    def close(self) -> None:
+        """Write everything, however long that takes within bounds; where points do not fit, at least the rest.
+
+        Raises:
+            StoreError: when not even that can be written.
+
+        """
+        try:
+            while not self.flush(now=True):
+                time.sleep(FLUSH_SECONDS)
+        except StoreError:
+            self._points.clear()
+            self._failing = None
+            if not self.flush(now=True):
+                raise
+
     def _complain(self, error: StoreError) -> None:
         clock = time.monotonic()
         if self._failing is None:

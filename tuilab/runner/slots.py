@@ -1,6 +1,7 @@
 """Device slots: each is trained on by one group at a time, whichever experiment it belongs to."""
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from tuilab.spec.errors import LabError
 from tuilab.store.home import slot_lock
 from tuilab.store.locks import FileLock
 
+HOLD_SECONDS = 0.1
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -77,6 +79,7 @@ class Slots:
             Slot(home, f"cpu-{index}" if device == "cpu" else device.replace(":", "-"), device)
             for index, device in enumerate(devices)
         ]
+        self._next_look = 0.0
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -87,11 +90,16 @@ class Slots:
         return sum(slot.lock.held for slot in self._slots)
 
     def hold(self, number: int) -> None:
-        """Hold as many slots as are free, up to ``number``, keeping those held already."""
+        """Hold as many slots as are free, up to ``number``, keeping those held already.
+
+        Looks at slots that others hold at most every ``HOLD_SECONDS``.
+        """
+        clock = time.monotonic()
+        if self.held >= min(number, len(self._slots)) or clock < self._next_look:
+            return
         for slot in self._slots:
-            if self.held >= number:
-                return
-            slot.lock.try_acquire()
+            if self.held < number and not slot.lock.try_acquire():
+                self._next_look = clock + HOLD_SECONDS
 
     def take(self, device: str | None = None) -> Slot | None:
         """A held slot that is not busy, now marked busy; on a certain device if one is named."""

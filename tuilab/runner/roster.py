@@ -1,0 +1,95 @@
+"""The runs of an experiment by candidate: which there are, which come next, and how many steps they take."""
+
+from dataclasses import replace
+
+from tuilab.runner.crew import Job
+from tuilab.runner.ledger import Ledger
+from tuilab.runner.packing import pack
+from tuilab.runner.plan import next_runs, planned_steps
+from tuilab.runner.setting import Setting
+from tuilab.spec.protocol import Replica
+from tuilab.store.records import RunRecord, Status
+
+
+class Roster:
+    """Plans each candidate's runs as the earlier ones end, and keeps the planned steps up to date."""
+
+    def __init__(self, setting: Setting, ledger: Ledger) -> None:
+        """Every candidate waits for its first runs."""
+        self._setting = setting
+        self._ledger = ledger
+        self._due = set(range(len(setting.trainings)))
+        self._runs: list[list[int]] = [[] for _ in setting.trainings]
+        self._unpacked: list[tuple[int, list[RunRecord]]] = []
+        self._given_up: set[int] = set()
+        self._stopped = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be planned or packed."""
+        return not (self._due or self._unpacked)
+
+    def ended(self, candidate: int) -> None:
+        """Note that runs of a candidate have ended, so that others may follow."""
+        if not self._stopped:
+            self._due.add(candidate)
+
+    def give_up(self, candidate: int) -> None:
+        """Plan no further runs for a candidate."""
+        self._given_up.add(candidate)
+        self.count_steps()
+
+    def stop(self) -> None:
+        """Plan nothing more; runs that are in no group yet end here."""
+        self._stopped = True
+        for _, records in self._unpacked:
+            for run in records:
+                self._ledger.change(replace(run, status=Status.STOPPED))
+        self._unpacked.clear()
+        self._due.clear()
+
+    def plan(self) -> None:
+        """Plan what follows the runs that have ended; what the store does not take now is planned at the next call.
+
+        Raises:
+            StoreError: when the store could not be written for too long.
+
+        """
+        protocol = self._setting.comparison.protocol
+        for candidate in sorted(self._due):
+            runs = self._of(candidate)
+            if candidate not in self._given_up and all(run.status.ended for run in runs):
+                further = next_runs(candidate, self._setting.trainings[candidate], protocol, runs)
+                records = self._ledger.add(further) if further else []
+                if records is None:
+                    return
+                self._runs[candidate] += [record.id for record in records]
+                self._unpacked.append((candidate, records))
+                self.count_steps()
+            self._due.discard(candidate)
+
+    def pack(self, slots: int) -> list[Job]:
+        """The runs planned since the last call, as jobs that keep so many slots busy."""
+        at_least = -(-slots // len(self._runs))
+        jobs = []
+        for candidate, records in self._unpacked:
+            load = self._setting.loads[candidate]
+            for group in pack(records, load, at_least):
+                replicas = tuple(Replica(run=run.id, seed_index=run.seed_index, lr=run.lr) for run in group)
+                jobs.append(Job(candidate, replicas, load.seconds(len(group))))
+        self._unpacked.clear()
+        return jobs
+
+    def count_steps(self) -> None:
+        """Bring the planned steps up to date with the runs there are."""
+        total = 0
+        for candidate, training in enumerate(self._setting.trainings):
+            runs = self._of(candidate)
+            if candidate in self._given_up:
+                total += sum(run.step if run.status.ended else training.steps for run in runs)
+            else:
+                total += planned_steps(training, self._setting.comparison.protocol, runs)
+        self._ledger.update(replace(self._ledger.progress, planned_steps=total))
+
+    def _of(self, candidate: int) -> list[RunRecord]:
+        return [self._ledger.runs[run] for run in self._runs[candidate]]
