@@ -41,8 +41,7 @@ def draw(task: Generated, seed: int, count: int, rng: np.random.Generator) -> Ra
         case Circles(noise=noise, factor=factor):
             labels = _balanced(count, 2, rng)
             angle = rng.uniform(0, 2 * np.pi, count)
-            radius = np.where(labels == 1, factor, 1.0)
-            ring = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
+            ring = np.stack([np.cos(angle), np.sin(angle)], 1) * (1 - (1 - factor) * labels[:, None])
             return Raw(ring + noise * rng.standard_normal((count, 2)), labels)
         case Xor(noise=noise):
             x = rng.uniform(-1, 1, (count, 2))
@@ -53,7 +52,7 @@ def draw(task: Generated, seed: int, count: int, rng: np.random.Generator) -> Ra
             labels = _balanced(count, classes, rng)
             return Raw(centres[labels] + noise * rng.standard_normal((count, dim)), labels)
         case Parity(bits=bits, dim=dim):
-            x = rng.integers(0, 2, (count, dim)) * 2.0 - 1.0
+            x = rng.integers(0, 2, (count, dim)).astype(np.float64) * 2 - 1
             return Raw(x, (np.prod(x[:, :bits], axis=1) < 0).astype(np.int64))
         case Sawtooth(folds=folds, noise=noise):
             x = rng.uniform(0, 1, (count, 1))

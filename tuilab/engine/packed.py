@@ -101,7 +101,7 @@ class PackedNetwork:
         """Write the gradients of the losses (R,) that this network's outputs led to."""
         if self._leaves:
             found = torch.autograd.grad(loss.sum(), list(self._leaves.values()))
-            torch._foreach_copy_(self._gradient_views, list(found))  # noqa: SLF001 - the public way is a loop
+            torch._foreach_copy_(self._gradient_views, list(found))
 
     def __call__(self, x: Tensor, run: Pass) -> Tensor:
         """The outputs (R, B, out_features) for inputs (R, B, *in_shape)."""

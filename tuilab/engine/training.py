@@ -132,7 +132,7 @@ class _Wave:
         reports.add(0, before.loss, val.loss, val.metric)
         chunk = 1
         for begin, end in pairwise(schedule):
-            total = np.zeros(len(self.replicas))
+            total = self._nothing_yet()
             first_bad = np.full(len(self.replicas), end)
             step = begin
             while step < end:
@@ -148,6 +148,13 @@ class _Wave:
             if not self.packs:
                 break
         return val
+
+    def _nothing_yet(self) -> LossArray:
+        """Zero for every replica of the wave, NaN where it has left."""
+        total = np.full(len(self.replicas), np.nan)
+        for positions in self.alive:
+            total[positions] = 0
+        return total
 
     def _advance(self, first: int, last: int, total: LossArray, first_bad: LossArray) -> float:
         """Take some steps; add up their losses and note the first that is not finite. Returns seconds."""
