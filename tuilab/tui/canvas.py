@@ -160,28 +160,34 @@ class Canvas:
 
         """
         across, down, width, floor = self._cell.across, self._cell.down, self.width, self.dots_down - 1
-        bits, inks, strength = self._bits, self._inks, _STRENGTH[number]
-        full = down - 1
+        bits, inks, strengths, strength = self._bits, self._inks, _STRENGTH, _STRENGTH[number]
+        sides, full = self._runs, down - 1
         for x, (top, bottom) in enumerate(runs, first):
             if x % every:
                 continue
-            top, bottom = top if top > 0 else 0, bottom if bottom < floor else floor
+            if top < 0:
+                top = 0
+            if bottom > floor:
+                bottom = floor
             if top > bottom:
                 continue
-            cell, in_cell = divmod(x, across)
-            dots = self._runs[in_cell]
-            start, end = top // down, bottom // down
-            for row in range(start, end + 1):
-                here = dots[top % down if row == start else 0][bottom % down if row == end else full]
-                at = row * width + cell
+            dots = sides[x % across]
+            at = top // down * width + x // across
+            end = bottom // down * width + x // across
+            start = top % down
+            while at <= end:
+                here = dots[start][full if at < end else bottom % down]
+                start = 0
                 old = inks[at]
                 if old == number:
                     bits[at] |= here
-                elif _STRENGTH[old] < strength:
-                    bits[at], inks[at] = here, number
-                elif _STRENGTH[old] == strength:
+                elif strengths[old] < strength:
+                    bits[at] = here
+                    inks[at] = number
+                elif strengths[old] == strength:
                     bits[at] |= here
                     inks[at] = number
+                at += width
 
     def dot(self, x: int, y: int, number: int) -> None:
         """Set one dot."""

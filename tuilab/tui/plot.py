@@ -1,8 +1,9 @@
 """Curves over steps, drawn on a canvas: axes, grid, bands, lines, letters."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import accumulate, pairwise
 
 from tuilab.tui.canvas import Canvas, Glyphs, Ink, Row, ink
 from tuilab.tui.scales import Scale, Tick, fit, x_ticks, y_ticks
@@ -179,13 +180,14 @@ class _Plot:
 
     def add(self, series: Series) -> None:
         """Draw a curve with its band, and remember where its letter goes."""
-        groups = _group(self._x(series.steps))
+        points = _Columns(self._x(series.steps))
+        first = self._first + points.columns[0]
         bright = series.kind is SeriesKind.EVAL
         if bright and series.lows and self._across > 1:
-            first, tops = self._stretch(groups, _merge(groups, series.highs, max))
-            _, bottoms = self._stretch(groups, _merge(groups, series.lows, min))
+            tops = self._stretch(points.columns, points.highest(series.highs))
+            bottoms = self._stretch(points.columns, points.lowest(series.lows))
             self._canvas.band(first, tops, bottoms, ink(Ink.BAND, series.index))
-        first, ys = self._stretch(groups, _merge(groups, series.values, _mean))
+        ys = self._stretch(points.columns, points.mean(series.values))
         every = 1 if bright else _FAINT_EVERY if self._across > 1 else 2
         self._canvas.line(first, ys, ink(Ink.LINE if bright else Ink.FAINT, series.index), every)
         if series.kind is not SeriesKind.TRAIN:
@@ -194,25 +196,20 @@ class _Plot:
             row = min(max(round(ys[-1]) // self._down, 0), self._frame.bottom - 1)
             self._ends.append((column, row, letter, ink(Ink.END if bright else Ink.FAINT, series.index)))
 
-    def _stretch(self, groups: Sequence["_Group"], values: Sequence[float]) -> tuple[int, list[float]]:
-        """Dot rows for every column between the first group and the last, straight lines between groups.
-
-        Returns:
-            the first column, on the canvas, and a row for each column from there.
-
-        """
+    def _stretch(self, columns: Sequence[int], values: Sequence[float]) -> list[float]:
+        """Dot rows for every column from the first of ``columns`` to the last, on straight lines between them."""
         rows = self._scale.rows(values, self._rows)
-        before, y = groups[0][0], rows[0]
-        if groups[-1][0] - before == len(groups) - 1:
-            return self._first + before, rows
+        before, y = columns[0], rows[0]
+        if columns[-1] - before == len(columns) - 1:
+            return rows
         ys = [y]
-        for (column, _, _), here in zip(groups[1:], rows[1:], strict=True):
+        for column, here in zip(columns[1:], rows[1:], strict=True):
             if column - before > 1:
                 slope = (here - y) / (column - before)
                 ys.extend([y + slope * k for k in range(1, column - before)])
             ys.append(here)
             before, y = column, here
-        return self._first + groups[0][0], ys
+        return ys
 
     def letters(self) -> None:
         """Write the letters at the ends of the lines, each in a free cell near its line."""
@@ -227,33 +224,30 @@ class _Plot:
                 self._canvas.write(*cell, letter, number)
 
 
-_Group = tuple[int, int, int]
-"""A dot column, and the first and one past the last of the points in it."""
+class _Columns:
+    """Points gathered by dot column: a chart has fewer columns than a long curve has points."""
 
+    def __init__(self, columns: Sequence[int]) -> None:
+        """Gather points, given the column of each, ascending."""
+        ends = {column: end for end, column in enumerate(columns, 1)}
+        self.columns = list(ends)
+        self._bounds = list(pairwise((0, *ends.values())))
+        self._single = len(self.columns) == len(columns)
 
-def _group(columns: Sequence[int]) -> list[_Group]:
-    groups = []
-    start, count = 0, len(columns)
-    while start < count:
-        column, end = columns[start], start + 1
-        while end < count and columns[end] == column:
-            end += 1
-        groups.append((column, start, end))
-        start = end
-    return groups
+    def highest(self, values: Sequence[float]) -> Sequence[float]:
+        """The greatest value in each column."""
+        return values if self._single else [max(values[a:b]) for a, b in self._bounds]
 
+    def lowest(self, values: Sequence[float]) -> Sequence[float]:
+        """The least value in each column."""
+        return values if self._single else [min(values[a:b]) for a, b in self._bounds]
 
-def _merge(
-    groups: Sequence[_Group], values: Sequence[float], merge: Callable[[Sequence[float]], float]
-) -> Sequence[float]:
-    """One value for each group."""
-    if len(groups) == len(values):
-        return values
-    return [values[start] if end - start == 1 else merge(values[start:end]) for _, start, end in groups]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+    def mean(self, values: Sequence[float]) -> Sequence[float]:
+        """The mean of the values in each column."""
+        if self._single:
+            return values
+        sums = list(accumulate(values, initial=0.0))
+        return [(sums[b] - sums[a]) / (b - a) for a, b in self._bounds]
 
 
 def _nearby(column: int, row: int) -> Iterator[tuple[int, int]]:

@@ -37,7 +37,8 @@ class Scale:
         top = log10(self.high)
         per_decade = bottom / (top - log10(self.low))
         tiny = self.low
-        return [max((top - log10(value)) * per_decade, -1.0) if value > tiny else bottom for value in values]
+        rows = [(top - log10(value)) * per_decade if value > tiny else bottom for value in values]
+        return rows if min(rows, default=0.0) >= -1.0 else [max(row, -1.0) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
