@@ -85,6 +85,11 @@ def chance_metric(task_facts: TaskFacts) -> float:
     return 1.0 if task_facts.classes is None else 1 - 1 / task_facts.classes
 
 
+def score_of_failure(finished: Sequence[float], chance: float) -> float:
+    """What a failed run counts as: a network that has learnt nothing, but never less than its candidate's worst run."""
+    return max([chance, *finished])
+
+
 def reference_index(comparison: Comparison) -> int:
     """The candidate that all others are tested against: the budget's reference where it names one, else the first."""
     names = [candidate.name for candidate in comparison.candidates]
@@ -122,7 +127,7 @@ def _candidate(comparison: Comparison, index: int, count: tuple[int, int], runs:
 
 
 def _side(comparison: Comparison, index: int, result: CandidateResult, runs: Sequence[FinalRun], chance: float) -> Side:
-    worst = max([chance, *result.values])
+    worst = score_of_failure(result.values, chance)
     return Side(
         name=result.name,
         subject=subject(result.name, comparison.candidates[index].stack, result.num_params),

@@ -1,0 +1,128 @@
+"""What a report draws, as values; ``report_svg`` and ``report_text`` draw them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuilab.analysis.efficiency import CandidateFacts, EfficiencyRow, RunFacts
+from tuilab.spec.comparison import LETTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One value with its interval, if any."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The marks of one candidate; its index decides letter, colour and glyph everywhere."""
+
+    index: int
+    name: str
+    marks: tuple[Mark, ...]
+
+    @property
+    def letter(self) -> str:
+        return LETTERS[self.index % len(LETTERS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart before it is drawn.
+
+    Attributes:
+        kind: ``lines`` with bands, ``points`` with interval bars, or ``strip``: one row a candidate, a mark a seed, in
+            which x is the value.
+        title, x_title, y_title: with units.
+        about: one sentence on how to read it.
+        log_x, log_y: None lets the values decide.
+
+    """
+
+    kind: str
+    title: str
+    x_title: str
+    y_title: str
+    about: str
+    series: tuple[Series, ...]
+    log_x: bool | None = None
+    log_y: bool | None = None
+
+    @property
+    def empty(self) -> bool:
+        return not any(one.marks for one in self.series)
+
+
+def charts(
+    metric: str, rows: Sequence[EfficiencyRow], candidates: Sequence[CandidateFacts], runs: Sequence[RunFacts]
+) -> tuple[Chart, ...]:
+    """Every chart that has something to show."""
+    unit = "test error (share)" if metric == "error" else f"test {metric}"
+    validation = "validation error (share)" if metric == "error" else f"validation {metric}"
+    front = "Bars are 95 % intervals over seeds."
+    found = [
+        Chart(
+            "lines",
+            "Validation metric while training",
+            "step",
+            validation,
+            "Lines are means over the runs that did not fail; bands reach from the smallest to the largest run.",
+            tuple(_curve(index, one.name, runs) for index, one in enumerate(candidates)),
+            log_x=False,
+        ),
+        Chart(
+            "strip",
+            "Final test metric, seed by seed",
+            unit,
+            "",
+            "One mark a finished run; | is the mean.",
+            tuple(_strip(index, one.name, runs) for index, one in enumerate(candidates)),
+        ),
+        Chart("points", "Metric and parameters", "parameters", unit, front, _against(rows, "num_params")),
+        Chart("points", "Metric and compute", "training FLOPs a run", unit, front, _flops(rows, candidates, runs)),
+        Chart("points", "Metric and time", "seconds a run", unit, front, _against(rows, "seconds")),
+    ]
+    return tuple(chart for chart in found if not chart.empty)
+
+
+def _curve(index: int, name: str, runs: Sequence[RunFacts]) -> Series:
+    at: dict[int, list[float]] = {}
+    for run in runs:
+        if run.candidate == index and not run.failed:
+            for step, value in run.curve:
+                if value is not None:
+                    at.setdefault(step, []).append(value)
+    marks = (Mark(step, sum(v) / len(v), min(v), max(v)) for step, v in sorted(at.items()))
+    return Series(index, name, tuple(marks))
+
+
+def _strip(index: int, name: str, runs: Sequence[RunFacts]) -> Series:
+    values = (run.test_metric for run in runs if run.candidate == index and not run.failed)
+    return Series(index, name, tuple(Mark(value, 0.0) for value in values if value is not None))
+
+
+def _against(rows: Sequence[EfficiencyRow], field: str) -> tuple[Series, ...]:
+    costs: list[float | None] = [row.num_params if field == "num_params" else row.seconds for row in rows]
+    return tuple(_point(index, row, cost) for index, (row, cost) in enumerate(zip(rows, costs, strict=True)))
+
+
+def _flops(
+    rows: Sequence[EfficiencyRow], candidates: Sequence[CandidateFacts], runs: Sequence[RunFacts]
+) -> tuple[Series, ...]:
+    found = []
+    for index, row in enumerate(rows):
+        count = sum(run.candidate == index for run in runs)
+        found.append(_point(index, row, row.flops / count if count and candidates[index].macs else None))
+    return tuple(found)
+
+
+def _point(index: int, row: EfficiencyRow, cost: float | None) -> Series:
+    if cost is None or row.metric is None:
+        return Series(index, row.name, ())
+    half = row.half_width
+    low, high = (None, None) if half is None else (max(0.0, row.metric - half), row.metric + half)
+    return Series(index, row.name, (Mark(cost, row.metric, low, high),))
