@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from rich.color import Color, ColorType
 from rich.color_triplet import ColorTriplet
@@ -25,7 +26,9 @@ SIXTEEN_LIGHT = ("#0000aa", "#aa5500", "#00aa00", "#aa00aa", "#555555", "#aa0000
 NEXT_GLYPHS: dict[Glyphs, Glyphs] = {"braille": "quadrant", "quadrant": "ascii", "ascii": "braille"}
 """What the glyph key switches to."""
 
-_BAND, _FAINT = 0.34, 0.62
+Colors = Literal["true", "256", "16"]
+
+_BAND, _FAINT = 0.27, 0.62
 """How much of a candidate's colour is left in its band and in its faint lines."""
 _PLAIN_TERMINALS = ("linux", "vt", "ansi", "cons25", "dumb", "screen.linux")
 
@@ -37,13 +40,13 @@ class Look:
     Attributes:
         dark: whether the background is dark.
         background: ``#rrggbb``.
-        sixteen: whether the terminal has only 16 colours.
+        colors: how many the terminal has.
 
     """
 
     dark: bool = True
     background: str = "#0f1317"
-    sixteen: bool = False
+    colors: Colors = "true"
 
 
 def candidate_color(index: int, *, dark: bool = True, sixteen: bool = False) -> str:
@@ -72,11 +75,14 @@ def ink_style(number: int, look: Look) -> Style:
 
 
 def _series_style(kind: Ink, index: int, look: Look) -> Style:
-    color = candidate_color(index, dark=look.dark, sixteen=look.sixteen)
+    color = candidate_color(index, dark=look.dark, sixteen=look.colors == "16")
     if kind in (Ink.LINE, Ink.END):
         return Style(color=_exact(color), bold=kind is Ink.END or None)
-    if look.sixteen:
+    if look.colors == "16":
         return Style(color=_exact(_SIXTEEN_FAINT.get(color, "#555555")))
+    if look.colors == "256" and look.dark:
+        dim = _BANDS_256 if kind is Ink.BAND else _FAINT_256
+        return Style(color=_exact(dim[index % len(dim)]))
     return Style(color=_exact(_blend(color, look.background, _BAND if kind is Ink.BAND else _FAINT)))
 
 
@@ -90,9 +96,14 @@ _SIXTEEN_FAINT = {
 }
 
 
+_BANDS_256 = ("#005f87", "#875f00", "#005f00", "#5f005f", "#5f5f00", "#5f0000")
+_FAINT_256 = ("#5f87af", "#af8700", "#00875f", "#af87af", "#afaf00", "#af5f00")
+"""Colours of the 6x6x6 cube: blends would be rounded, and two candidates would share one."""
+
+
 def _gray(kind: Ink, look: Look) -> str:
     """Gray of labels, axis and grid."""
-    if look.sixteen:
+    if look.colors == "16":
         return "#aaaaaa" if kind is Ink.LABEL and look.dark else "#555555"
     ink = "#d8dee4" if look.dark else "#22292f"
     strength = {Ink.LABEL: 0.62, Ink.AXIS: 0.36, Ink.GRID: 0.3}[kind]

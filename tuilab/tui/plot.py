@@ -17,7 +17,7 @@ class SeriesKind(Enum):
     TRAIN = "train"
     """Beside the main curve: faint and dotted, without letter."""
     TUNING = "tuning"
-    """Instead of the main curve, while learning rates are tried: faint, with a small letter."""
+    """Instead of the main curve while learning rates are tried: faint, with a small letter, without band."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ _EMPTY = "no points yet"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _PER_TICK = 3
 """Rows that a y tick needs."""
-_FAINT_EVERY = 3
-"""A faint line shows every how-manieth dot column."""
+_DOTTED = 3
+"""A dotted line shows every how-manieth dot column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,8 @@ def draw(data: ChartData | None, width: int, height: int, glyphs: Glyphs = "brai
     if not shown or data is None or width < 8 or height < 2:
         canvas.write((width - len(_EMPTY)) // 2, (height - 1) // 2, _EMPTY if not shown else "", Ink.LABEL)
         return canvas.rows()
-    limits = [limit for series in shown for limit in (series.lows, series.highs) if limit]
+    banded = [one for one in shown if one.kind is SeriesKind.EVAL and one.lows] if glyphs != "ascii" else []
+    limits = [limit for one in banded for limit in (one.lows, one.highs)]
     bounds = (min(map(min, limits)), max(map(max, limits))) if limits else None
     frame = _frame(data.x_max, fit([series.values for series in shown], bounds, log=data.log_y), width, height)
     plot = _Plot(canvas, frame, max(data.x_max, 1.0))
@@ -188,7 +189,7 @@ class _Plot:
             bottoms = self._stretch(points.columns, points.lowest(series.lows))
             self._canvas.band(first, tops, bottoms, ink(Ink.BAND, series.index))
         ys = self._stretch(points.columns, points.mean(series.values))
-        every = 1 if bright else _FAINT_EVERY if self._across > 1 else 2
+        every = _DOTTED if series.kind is SeriesKind.TRAIN else 1
         self._canvas.line(first, ys, ink(Ink.LINE if bright else Ink.FAINT, series.index), every)
         if series.kind is not SeriesKind.TRAIN:
             letter = series.letter if bright else series.letter.lower()

@@ -9,9 +9,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuilab.tui.canvas import Glyphs, Row
-from tuilab.tui.palette import Look, ink_style
+from tuilab.tui.lines import to_ascii
+from tuilab.tui.palette import Colors, Look, ink_style
 from tuilab.tui.plot import ChartData, draw
 
+_COLORS: dict[str, Colors] = {"256": "256", "standard": "16", "windows": "16"}
 _BRIDGE = 6
 """Unchanged cells between two changes that are cheaper to repaint than to jump over."""
 
@@ -59,6 +61,7 @@ class Chart(Widget):
 
     def watch_glyphs(self, glyphs: Glyphs) -> None:
         self.set_class(glyphs == "ascii", "-ascii")
+        self._name_borders()
         self._redraw()
 
     def on_resize(self) -> None:
@@ -87,8 +90,8 @@ class Chart(Widget):
 
     def _look(self) -> Look:
         background = self.background_colors[1]
-        system = self.app.console.color_system
-        return Look(self.app.current_theme.dark, background.hex6.lower(), system in ("standard", "windows"))
+        colors = _COLORS.get(self.app.console.color_system or "", "true")
+        return Look(self.app.current_theme.dark, background.hex6.lower(), colors)
 
     def _redraw(self) -> None:
         """Draw anew, and repaint where cells differ from those on the screen."""
