@@ -147,7 +147,12 @@ def create(path: Path) -> sqlite3.Connection:
 
     """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # Only a file that is not there yet: closing any descriptor of an open store would drop this process's POSIX
+        # locks on it, and the next process to leave would take the log away from under our readers.
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         raise StoreError(f"the store {path} cannot be opened for writing ({error.strerror})") from error
     connection = connect(path)

@@ -1,0 +1,261 @@
+"""Killed writers, vanished runners, full disks, damaged files, other versions: nothing is lost, every end is told."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from dataclasses import astuple
+from pathlib import Path
+
+import pytest
+
+from tests.unit.store_values import COMPARISON, points_of
+from tuilab.spec.errors import LabError
+from tuilab.store import schema
+from tuilab.store.home import experiment_lock, store_file
+from tuilab.store.locks import FileLock, is_held
+from tuilab.store.reader import LAUNCH_SECONDS, Reader
+from tuilab.store.records import NewPoint, Progress, Status
+from tuilab.store.schema import MIGRATIONS, StoreError, connect, create, journal_mode, migrate, version_of
+from tuilab.store.writer import Writer
+
+ROOT = Path(__file__).parents[2]
+WRITE_FOREVER = """
+import sys
+from pathlib import Path
+from tests.unit.store_values import points_of
+from tuilab.store.writer import Writer
+writer = Writer(Path(sys.argv[1]))
+step = 0
+while True:
+    writer.write(sys.argv[2], points_of(1, range(step, step + 7)))
+    step += 7
+    print(step, flush=True)
+"""
+HOLD_LOCK = """
+import sys
+from pathlib import Path
+from tuilab.store.locks import FileLock
+lock = FileLock(Path(sys.argv[1]))
+print(lock.acquire(), flush=True)
+sys.stdin.read()
+"""
+
+
+def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_writer_killed_at_any_moment_loses_nothing_that_was_committed(tmp_path):
+    with Writer(tmp_path) as writer:
+        identity = writer.create_experiment(COMPARISON)
+    start_step = 0
+    for kill_after in (1, 2, 3, 5, 8):
+        with start(WRITE_FOREVER.replace("step = 0", f"step = {start_step}"), tmp_path, identity) as process:
+            assert process.stdout
+            for _ in range(kill_after):
+                process.stdout.readline()
+            process.kill()
+            told = process.stdout.read().split()
+        with Reader(tmp_path) as reader:
+            points = reader.points(identity)
+        committed = int(told[-1]) if told else start_step + 7 * kill_after
+        assert len(points) % 7 == 0
+        assert len(points) >= committed
+        expected = points_of(1, range(len(points)))
+        assert [NewPoint(*astuple(point)[1:]) for point in points] == expected
+        start_step = len(points)
+    with connect(store_file(tmp_path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    connection.close()
+
+
+def test_an_experiment_whose_runner_is_killed_is_lost_and_ended_with_its_last_sign_of_life(tmp_path):
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        identity = writer.create_experiment(COMPARISON)
+        with start(HOLD_LOCK, experiment_lock(tmp_path, identity)) as process:
+            assert process.stdout
+            assert process.stdout.readline() == "True\n"
+            assert writer.claim(identity)
+            for status in (Status.QUEUED, Status.RUNNING, Status.PAUSED):
+                writer.write(identity, progress=Progress(status))
+                assert (record := reader.experiment(identity)) is not None
+                assert record.status is status
+                with pytest.raises(LabError, match=f"{identity} is running; stop it first"):
+                    writer.delete(identity)
+            process.send_signal(signal.SIGKILL)
+        lost = reader.find(identity)
+        assert lost.status is Status.LOST
+        assert lost.ended is not None
+        assert reader.experiments() == [lost]
+        writer.delete(identity)
+        assert reader.experiments() == []
+
+
+def test_an_experiment_that_has_ended_needs_no_runner(tmp_path):
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        identity = writer.create_experiment(COMPARISON)
+        writer.claim(identity)
+        writer.write(identity, progress=Progress(Status.FINISHED))
+        assert reader.find(identity).status is Status.FINISHED
+
+
+def test_a_runner_that_never_comes_is_missed(tmp_path):
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        identity = writer.create_experiment(COMPARISON)
+        assert reader.find(identity).status is Status.QUEUED
+        writer.launched(identity)
+        assert reader.find(identity).status is Status.QUEUED
+        with connect(store_file(tmp_path)) as connection:
+            connection.execute("UPDATE experiments SET launched = launched - ?", (LAUNCH_SECONDS,))
+        connection.close()
+        assert reader.find(identity).status is Status.LOST
+
+
+def test_a_lock_is_held_by_one_and_probing_takes_it_from_nobody(tmp_path):
+    path = tmp_path / "one.lock"
+    first, second = FileLock(path), FileLock(path)
+    assert not is_held(path)
+    assert first.acquire()
+    assert first.acquire()
+    assert is_held(path)
+    assert not second.acquire(0.0)
+    first.release()
+    assert not is_held(path)
+    assert second.try_acquire()
+    second.release()
+    assert path.exists()
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_the_last_batch_whole(tmp_path):
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        identity = writer.create_experiment(COMPARISON)
+        pages = writer._connection.execute("PRAGMA page_count").fetchone()[0]
+        writer._connection.execute(f"PRAGMA max_page_count={pages + 1}")
+        with pytest.raises(StoreError, match=r"the disk is full: the store .* free some space"):
+            writer.write(identity, points_of(1, range(10_000)))
+        assert reader.points(identity) == []
+        writer._connection.execute("PRAGMA max_page_count=1000000")
+        writer.write(identity, points_of(1, range(10_000)))
+        assert len(reader.points(identity)) == 10_000
+
+
+def test_a_store_locked_by_another_process_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    with Writer(tmp_path) as writer:
+        identity = writer.create_experiment(COMPARISON)
+        blocker = connect(store_file(tmp_path))
+        blocker.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="has been locked by another process"):
+            writer.write(identity, points_of(1, range(3)))
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        writer.write(identity, points_of(1, range(3)))
+
+
+@pytest.mark.parametrize("content", [b"not a database at all " * 100, bytes(4096)[1:] + b"x", bytes(range(256)) * 16])
+def test_a_damaged_store_is_a_sentence_and_is_left_as_it_is(tmp_path, content):
+    path = store_file(tmp_path)
+    path.write_bytes(content)
+    for use in (lambda: Reader(tmp_path).experiments(), lambda: Writer(tmp_path)):
+        with pytest.raises(StoreError, match=r"is damaged .* move it aside"):
+            use()
+    assert path.read_bytes() == content
+
+
+def test_an_empty_file_reads_as_empty_and_becomes_a_store(tmp_path):
+    store_file(tmp_path).touch()
+    with Reader(tmp_path) as reader:
+        assert reader.experiments() == []
+        with Writer(tmp_path) as writer:
+            writer.create_experiment(COMPARISON)
+        assert len(reader.experiments()) == 1
+
+
+def test_a_store_of_a_newer_tuilab_is_refused_and_left_as_it_is(tmp_path):
+    Writer(tmp_path).close()
+    with sqlite3.connect(store_file(tmp_path)) as connection:
+        connection.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
+    connection.close()
+    for use in (lambda: Reader(tmp_path).experiments(), lambda: Writer(tmp_path)):
+        with pytest.raises(StoreError, match="written by a newer tuilab"):
+            use()
+
+
+def test_migrations_run_in_order_and_only_the_missing_ones(tmp_path):
+    path = store_file(tmp_path)
+    create(path).close()
+    connection = connect(path)
+    steps = (*MIGRATIONS, ("CREATE TABLE extra (one INTEGER)",), ("ALTER TABLE extra ADD COLUMN two INTEGER",))
+    migrate(connection, path, steps)
+    migrate(connection, path, steps)
+    assert version_of(connection, path) == len(steps)
+    connection.execute("INSERT INTO extra (one, two) VALUES (1, 2)")
+    connection.close()
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path):
+    path = store_file(tmp_path)
+    create(path).close()
+    connection = connect(path)
+    steps = (*MIGRATIONS, ("CREATE TABLE extra (one INTEGER)", "CREATE TABLE runs (again INTEGER)"))
+    with pytest.raises(StoreError):
+        migrate(connection, path, steps)
+    assert version_of(connection, path) == len(MIGRATIONS)
+    assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'extra'").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_local_store_keeps_a_write_ahead_log_and_a_remote_one_a_rollback_journal(tmp_path, monkeypatch):
+    connection = create(store_file(tmp_path))
+    assert journal_mode(connection) == "wal"
+    connection.close()
+    monkeypatch.setattr(schema, "on_network", lambda path: True)
+    remote = create(tmp_path / "remote.sqlite3")
+    assert journal_mode(remote) == "delete"
+    remote.close()
+
+
+def test_a_comparison_that_only_another_version_knows_is_told_and_hides_no_other(tmp_path):
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        strange, plain = (writer.create_experiment(COMPARISON) for _ in range(2))
+        with connect(store_file(tmp_path)) as connection:
+            connection.execute("""UPDATE experiments SET comparison = '{"title": 3}' WHERE id = ?""", (strange,))
+        connection.close()
+        assert [record.id for record in reader.experiments()] == [plain]
+        with pytest.raises(LabError, match=f"experiment {strange} was written by a version"):
+            reader.find(strange)
+        writer.delete(strange)
+
+
+COME_AND_GO = """
+import sys
+from pathlib import Path
+from tests.unit.store_values import COMPARISON
+from tuilab.store.writer import Writer
+with Writer(Path(sys.argv[1])) as writer:
+    writer.create_experiment(COMPARISON)
+with Writer(Path(sys.argv[1])) as writer:
+    writer.create_experiment(COMPARISON)
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_reader_keeps_up_after_its_own_process_has_written_and_another_has_come_and_gone(tmp_path):
+    with Writer(tmp_path) as writer:
+        writer.create_experiment(COMPARISON)
+    with Reader(tmp_path) as reader:
+        assert len(reader.experiments()) == 1
+        with Writer(tmp_path) as writer:
+            writer.create_experiment(COMPARISON)
+        other = start(COME_AND_GO, tmp_path)
+        assert other.stdout.readline()
+        assert len(reader.experiments()) == 4
+        other.communicate()
