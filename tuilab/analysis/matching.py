@@ -1,0 +1,217 @@
+"""Matching: the widths that bring a stack to a budget at its depth and shape.
+
+All free widths grow in proportion to the stack as written, one step after the other: the width whose turn comes first
+in proportion goes first, and of equals the one nearest the input. So equal widths stay equal up to one (w + 1 before
+w), every step makes the network larger, and the best member is found by bisection. The copies of a repeat may become
+two repeats, one wider; everything else inside a repeat changes together.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Literal, TypeAlias
+
+from tuilab.analysis.counting import totals
+from tuilab.analysis.structure import hidden_widths, merge_copies
+from tuilab.analysis.widths import Width, free_widths, with_widths
+from tuilab.spec.errors import LabError
+from tuilab.spec.layers import Repeat, Stack
+from tuilab.spec.network import Network, Path
+
+Quantity: TypeAlias = Literal["num_params", "macs", "activations"]
+Rule: TypeAlias = Literal["nearest", "at_most", "at_least"]
+_NAMES: dict[Quantity, str] = {"num_params": "parameters", "macs": "MACs", "activations": "activations"}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A stack brought to a budget.
+
+    Attributes:
+        stack: with its new widths.
+        value: its parameters, MACs or activations.
+        budget_error: (value - target) / target.
+        widths: of the hidden layers with weights, in order, see ``structure.hidden_widths``.
+
+    """
+
+    stack: Stack
+    value: int
+    budget_error: float
+    widths: tuple[int, ...]
+
+
+def match(network: Network, target: int, quantity: Quantity = "num_params", rule: Rule = "nearest") -> Match:
+    """Bring ``network`` to a budget by its free widths, without touching depth, locked widths or anything else.
+
+    Args:
+        network: whose widths, as written, give the proportions.
+        target: the budget.
+        quantity: what the budget counts.
+        rule: nearest to the budget (of two equally near the one with equal widths, then the smaller), the largest
+            at most, or the smallest at least.
+
+    Raises:
+        ShapeError: when layers do not fit each other.
+        LabError: when no widths reach the budget.
+
+    """
+    if target < 1:
+        raise LabError(f"a budget is at least 1, not {target}")
+    widths = _levelled(free_widths(network))
+    if not widths:
+        return _unchanged(network, target, quantity, rule)
+    family = _Family(network, widths, quantity)
+    smallest = family.value(0, 0)
+    if smallest >= target:
+        if smallest > target and rule != "at_least":
+            problem = f"{target:,} {_NAMES[quantity]} are too few"
+            raise LabError(f"{problem}: with width 1 this stack still has {smallest:,}; raise it or use fewer layers")
+        return _result(network, family.stack(0, 0), smallest, target)
+    scale, step = family.largest_at_most(target)
+    below = family.value(scale, step)
+    if rule == "at_most" or below == target:
+        return _result(network, family.stack(scale, step), below, target)
+    above = family.value(scale, step + 1)
+    take_above = rule == "at_least" or above - target < target - below
+    if above - target == target - below:
+        take_above = take_above or (step > 0 and step + 1 == family.num_steps(scale))
+    return _result(network, family.stack(scale, step + take_above), above if take_above else below, target)
+
+
+def _levelled(widths: tuple[Width, ...]) -> tuple[Width, ...]:
+    """Widths w + 1 and w, wider first, are an earlier match of equal widths, and count as equal again."""
+    values = [width.value for width in widths]
+    if values and 1 < min(values) == max(values) - 1 and values == sorted(values, reverse=True):
+        return tuple(Width(values[-1], width.paths) for width in widths)
+    return widths
+
+
+def _unchanged(network: Network, target: int, quantity: Quantity, rule: Rule) -> Match:
+    value: int = getattr(totals(network), quantity)
+    if value == target or (value < target and rule == "at_most") or (value > target and rule == "at_least"):
+        return _result(network, network.stack, value, target)
+    raise LabError(
+        f"no width of this stack is free (locked, or there is no hidden layer), so its {value:,} {_NAMES[quantity]} "
+        f"cannot become {target:,}; unlock a width or add a layer"
+    )
+
+
+def _result(network: Network, stack: Stack, value: int, target: int) -> Match:
+    stack = merge_copies(stack)
+    widths = hidden_widths(Network(stack, network.in_shape, network.out_features))
+    return Match(stack, value, (value - target) / target, widths)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Widths that step together, once, or once for each copy of a repeat.
+
+    Attributes:
+        members: indices of the widths.
+        repeat: index of the repeat in the stack, or None.
+        num_steps: 1, or the copies of the repeat.
+
+    """
+
+    members: tuple[int, ...]
+    repeat: int | None
+    num_steps: int
+
+
+class _Family:
+    """All members of a stack's family, ordered by (scale, step).
+
+    At scale s every width v of the stack as written is v s / (2 max v), rounded, at least 1; the steps lead from
+    there to scale s + 1, between which no width grows by more than 1.
+    """
+
+    def __init__(self, network: Network, widths: tuple[Width, ...], quantity: Quantity) -> None:
+        self.network = network
+        self.widths = widths
+        self.quantity: Quantity = quantity
+        self.largest = max(width.value for width in widths)
+        self.repeats = tuple(self._repeat_of(width) for width in widths)
+        self.runs = cache(self._runs)
+
+    def _repeat_of(self, width: Width) -> int | None:
+        """The repeat at the top of the stack that alone contains the width, whose copies may then differ."""
+        first = width.paths[0][0]
+        layer = self.network.stack[first]
+        alone = isinstance(layer, Repeat) and all(path[0] == first for path in width.paths)
+        return first if alone else None
+
+    def sizes(self, scale: int) -> list[int]:
+        return [max(1, (width.value * scale + self.largest) // (2 * self.largest)) for width in self.widths]
+
+    def _runs(self, scale: int) -> tuple[_Run, ...]:
+        """What steps between ``scale`` and the next, in order."""
+        grown: dict[tuple[Fraction, int, int | None], list[int]] = {}
+        for index, (old, new) in enumerate(zip(self.sizes(scale), self.sizes(scale + 1), strict=True)):
+            if new > old:
+                turn = Fraction(2 * new - 1, self.widths[index].value)
+                repeat = self.repeats[index]
+                grown.setdefault((turn, index if repeat is None else -1, repeat), []).append(index)
+        groups = sorted(grown.items(), key=lambda item: (item[0][0], item[1][0]))
+        return tuple(_Run(tuple(group), key[2], self._copies(key[2])) for key, group in groups)
+
+    def _copies(self, repeat: int | None) -> int:
+        layer = None if repeat is None else self.network.stack[repeat]
+        return layer.times if isinstance(layer, Repeat) else 1
+
+    def num_steps(self, scale: int) -> int:
+        return sum(run.num_steps for run in self.runs(scale))
+
+    def stack(self, scale: int, step: int) -> Stack:
+        """The member ``step`` steps after ``scale``."""
+        sizes = self.sizes(scale)
+        split: _Run | None = None
+        for run in self.runs(scale) if step else ():
+            if step < run.num_steps:
+                split = run if step else None
+                break
+            step -= run.num_steps
+            for member in run.members:
+                sizes[member] += 1
+        stack = with_widths(self.network.stack, self._paths(sizes))
+        if split is None or split.repeat is None:
+            return stack
+        for member in split.members:
+            sizes[member] += 1
+        wider = with_widths(self.network.stack, self._paths(sizes))
+        at = split.repeat
+        return (*stack[:at], *_copies(wider[at], step), *_copies(stack[at], split.num_steps - step), *stack[at + 1 :])
+
+    def _paths(self, sizes: list[int]) -> dict[Path, int]:
+        return {path: size for width, size in zip(self.widths, sizes, strict=True) for path in width.paths}
+
+    def value(self, scale: int, step: int) -> int:
+        member = Network(self.stack(scale, step), self.network.in_shape, self.network.out_features)
+        value: int = getattr(totals(member), self.quantity)
+        return value
+
+    def largest_at_most(self, target: int) -> tuple[int, int]:
+        """Scale and step of the largest member that does not exceed ``target``; the smallest one does not."""
+        scale = _last(lambda s: self.value(s, 0) <= target, 2 * self.largest)
+        num_steps = self.num_steps(scale)
+        return scale, _last(lambda s: s < num_steps and self.value(scale, s) <= target, 1)
+
+
+def _copies(layer: object, times: int) -> Stack:
+    assert isinstance(layer, Repeat)
+    return layer.body if times == 1 else (Repeat(times, layer.body),)
+
+
+def _last(holds: Callable[[int], bool], guess: int) -> int:
+    """The last whole number from 0 for which ``holds`` is true, where it is true up to some number and false after."""
+    low, high = 0, guess
+    while holds(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if holds(middle):
+            low = middle
+        else:
+            high = middle
+    return low
