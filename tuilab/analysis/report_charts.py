@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuilab.analysis.efficiency import CandidateFacts, EfficiencyRow, RunFacts
+from tuilab.analysis.efficiency import CandidateFacts, EfficiencyRow, RunFacts, pareto_front
 from tuilab.spec.comparison import LETTERS
 
 
@@ -40,6 +40,7 @@ class Chart:
         title, x_title, y_title: with units.
         about: one sentence on how to read it.
         log_x, log_y: None lets the values decide.
+        front: indices of the candidates on the Pareto front, which a line joins from left to right.
 
     """
 
@@ -51,6 +52,7 @@ class Chart:
     series: tuple[Series, ...]
     log_x: bool | None = None
     log_y: bool | None = None
+    front: tuple[int, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -63,7 +65,6 @@ def charts(
     """Every chart that has something to show."""
     unit = "test error (share)" if metric == "error" else f"test {metric}"
     validation = "validation error (share)" if metric == "error" else f"validation {metric}"
-    front = "Bars are 95 % intervals over seeds."
     found = [
         Chart(
             "lines",
@@ -82,9 +83,9 @@ def charts(
             "One mark a finished run; | is the mean.",
             tuple(_strip(index, one.name, runs) for index, one in enumerate(candidates)),
         ),
-        Chart("points", "Metric and parameters", "parameters", unit, front, _against(rows, "num_params")),
-        Chart("points", "Metric and compute", "training FLOPs a run", unit, front, _flops(rows, candidates, runs)),
-        Chart("points", "Metric and time", "seconds a run", unit, front, _against(rows, "seconds")),
+        _costs("Metric and parameters", "parameters", unit, rows, [row.num_params for row in rows]),
+        _costs("Metric and compute", "training FLOPs a run", unit, rows, _flops(rows, candidates, runs)),
+        _costs("Metric and time", "seconds a run", unit, rows, [row.seconds for row in rows]),
     ]
     return tuple(chart for chart in found if not chart.empty)
 
@@ -105,19 +106,39 @@ def _strip(index: int, name: str, runs: Sequence[RunFacts]) -> Series:
     return Series(index, name, tuple(Mark(value, 0.0) for value in values if value is not None))
 
 
-def _against(rows: Sequence[EfficiencyRow], field: str) -> tuple[Series, ...]:
-    costs: list[float | None] = [row.num_params if field == "num_params" else row.seconds for row in rows]
-    return tuple(_point(index, row, cost) for index, (row, cost) in enumerate(zip(rows, costs, strict=True)))
-
-
 def _flops(
     rows: Sequence[EfficiencyRow], candidates: Sequence[CandidateFacts], runs: Sequence[RunFacts]
-) -> tuple[Series, ...]:
-    found = []
-    for index, row in enumerate(rows):
-        count = sum(run.candidate == index for run in runs)
-        found.append(_point(index, row, row.flops / count if count and candidates[index].macs else None))
-    return tuple(found)
+) -> list[float | None]:
+    counts = [sum(run.candidate == index for run in runs) for index in range(len(rows))]
+    return [
+        row.flops / count if count and one.macs else None
+        for row, one, count in zip(rows, candidates, counts, strict=True)
+    ]
+
+
+def _costs(
+    title: str, x_title: str, y_title: str, rows: Sequence[EfficiencyRow], costs: Sequence[float | None]
+) -> Chart:
+    """The metric against a cost on logarithmic axes, with the Pareto front in that cost."""
+    placed = [(cost, row) for cost, row in zip(costs, rows, strict=True) if cost is not None]
+    front = dict(
+        zip(
+            (row.name for _, row in placed),
+            pareto_front([(cost, row.metric, row.half_width) for cost, row in placed]),
+            strict=True,
+        )
+    )
+    return Chart(
+        "points",
+        title,
+        x_title,
+        y_title,
+        "Bars are 95 % intervals over seeds; the line joins the candidates that no cheaper one clearly beats.",
+        tuple(_point(index, row, cost) for index, (row, cost) in enumerate(zip(rows, costs, strict=True))),
+        log_x=True,
+        log_y=True,
+        front=tuple(index for index, row in enumerate(rows) if front.get(row.name)),
+    )
 
 
 def _point(index: int, row: EfficiencyRow, cost: float | None) -> Series:

@@ -40,6 +40,7 @@ def _plane(chart: Chart, series: Sequence[Series]) -> tuple[float, list[str]]:
     y_axis = axis(ends, chart.log_y)
     x, y = _horizontal(x_axis), _vertical(y_axis)
     parts = [*_grid_x(x_axis, x, HEIGHT - _BOTTOM), *_grid_y(y_axis, y), *_titles(chart, HEIGHT)]
+    parts += _front(chart, x, y)
     draw = _line if chart.kind == "lines" else _dots
     for one in series:
         parts += draw(one, x, y)
@@ -118,6 +119,14 @@ def _dots(series: Series, x: Place, y: Place) -> list[str]:
         parts.append(_glyph(series, x(mark.x), y(mark.y), 5.0))
         parts.append(_text(x(mark.x) + 8, y(mark.y) - 6, series.letter, "start", _color(series)))
     return parts
+
+
+def _front(chart: Chart, x: Place, y: Place) -> list[str]:
+    marks = sorted((mark for one in chart.series if one.index in chart.front for mark in one.marks), key=lambda m: m.x)
+    if len(marks) < 2:
+        return []
+    line = "L".join(f"{x(mark.x):.1f} {y(mark.y):.1f}" for mark in marks)
+    return [f'<path d="M{line}" fill="none" stroke="currentColor" stroke-opacity=".45" stroke-dasharray="5 4"/>']
 
 
 def _or(value: float | None, mark: Mark) -> float:

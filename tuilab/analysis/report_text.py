@@ -34,8 +34,10 @@ def _plane(chart: Chart, series: Sequence[Series]) -> list[str]:
     lines += [f"{labels.get(row, ''):>8} │{''.join(cells)}" for row, cells in enumerate(grid)]
     lines += [f"{'':>8} └{'─' * WIDTH}", _scale(x_axis.ticks(), x_axis.at)]
     lines.append(f"{'':>10}{chart.x_title}{', logarithmic' if x_axis.log else ''}")
-    together = f"; {_MANY} several" if any(_MANY in row for row in grid) else ""
-    return [*lines, "", "; ".join(f"{one.letter} {one.name}" for one in series) + together]
+    legend = [f"{one.letter} {one.name}{' (front)' if one.index in chart.front else ''}" for one in series]
+    if any(_MANY in row for row in grid):
+        legend.append(f"{_MANY} several")
+    return [*lines, "", "; ".join(legend)]
 
 
 def _strip(chart: Chart, series: Sequence[Series]) -> list[str]:

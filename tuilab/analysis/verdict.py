@@ -120,7 +120,8 @@ def judge(trial: Trial, p: float | None, pairs: int, protocol: Protocol, metric:
         kind = VerdictKind.BETTER if trial.direction < 0 else VerdictKind.WORSE
     undecided = kind is VerdictKind.CANNOT_TELL and not significant
     more = _more_seeds(trial, pairs, protocol) if undecided else None
-    evidence = _p_words(p, pairs, protocol) + _effect(trial)
+    counted = ", failed runs counted" if trial.candidate.failures or trial.against.failures else ""
+    evidence = _p_words(p, pairs, protocol) + _effect(trial) + counted
     match kind:
         case VerdictKind.EQUIVALENT:
             words = _equivalent(significant, evidence, equivalence, margin, metric)
