@@ -73,7 +73,7 @@ def test_a_preset_file_with_a_mistake_is_named_with_line_and_field(cli: Cli, tin
     done = cli("run", str(tiny))
     assert done.returncode == 2
     assert "tiny.yaml, line 7" in done.stderr
-    assert "candidates.0.stack" in done.stderr
+    assert "candidates.1.stack" in done.stderr
     assert "rleu" in done.stderr
 
 
