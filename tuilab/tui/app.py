@@ -42,12 +42,10 @@ class LabApp(App[None]):
     NOTIFICATION_TIMEOUT = 6
     HORIZONTAL_BREAKPOINTS = [(0, "-sliver"), (40, "-narrow"), (70, "-compact"), (120, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (20, "-short"), (30, "-tall")]
-    CSS = """
-    Screen { background: $background; }
-    Toast { border-left: outer $primary; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+p,colon", "command_palette", "palette", key_display="^p", id="app.palette", priority=False,
+        Binding("ctrl+q,ctrl+c", "leave", "Quit", id="app.quit", show=False, priority=True,
+                tooltip="Leave tuilab; what trains goes on if you wish"),
+        Binding("ctrl+p,colon", "command_palette", "palette", key_display="^p", id="app.palette",
                 tooltip="Find every action, preset and candidate by name"),
         Binding("question_mark,f1", "keys", "Help", id="app.help", tooltip="Show the keys of this place"),
         Binding("ctrl+g", "glyphs", "Glyphs", id="app.glyphs", show=False,
@@ -192,6 +190,38 @@ class LabApp(App[None]):
         self.push_screen(screen)
 
     # Actions
+
+    def action_leave(self) -> None:
+        """Leave; with something running, ask once what becomes of it."""
+        running = [record for record in self.reader.experiments() if not record.status.ended] if self.presets else []
+        if not running:
+            self.exit()
+            return
+        from tuilab.tui.screens.question import Choice, QuestionScreen
+
+        def answer(choice: str | None) -> None:
+            if choice == "stop":
+                for record in running:
+                    self._stop(record.id)
+            if choice in ("leave", "stop"):
+                self.exit()
+
+        names = running[0].comparison.title if len(running) == 1 else f"{len(running)} experiments"
+        choices = (
+            Choice("leave", "leave it running; tuilab shows it again", "l"),
+            Choice("stop", "stop it and leave", "s"),
+            Choice("cancel", "stay", "c"),
+        )
+        self.push_screen(QuestionScreen(f"Still training: {names}. It goes on without this window.", choices), answer)
+
+    def _stop(self, experiment_id: str) -> None:
+        from tuilab.runner.client import stop
+        from tuilab.spec.errors import LabError
+
+        try:
+            stop(self.home, experiment_id)
+        except LabError as error:
+            self.notify(str(error), severity="error")
 
     def action_keys(self) -> None:
         """Show the keys of this place."""

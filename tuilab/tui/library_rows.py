@@ -112,15 +112,15 @@ def outcome(record: "ExperimentRecord") -> str:
 
 
 WELCOME: tuple[Line, ...] = (
-    (Span(" Nothing has run yet. Each question above is an experiment with real networks, ready to run."),),
+    (Span(" Each question above is an experiment with real networks; none has run yet."),),
     (
-        Span(" Choose one with "),
+        Span(" Choose with "),
         Span("↑↓", "key"),
-        Span(", open it with "),
+        Span(", open with "),
         Span("enter", "key"),
-        Span(" to see and change its networks, or "),
+        Span(" to see and change the networks, run with "),
         Span("r", "key"),
-        Span("un it at once."),
+        Span("."),
     ),
     (Span(" Leaving never stops training; "), Span("?", "key"), Span(" shows the keys of the place you are in.")),
 )

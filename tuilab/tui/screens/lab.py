@@ -120,15 +120,15 @@ class LabScreen(LabEditing, LabRunning):
         counts = bench.counts()
         count = counts[bench.selected]
         stack = self.query_one("#stack", LineView)
-        stack.border_title = f"{letter(bench.selected)} {bench.candidate.name}"
+        title = f"{letter(bench.selected)} {bench.candidate.name}"
         if isinstance(count, LabError):
-            stack.border_subtitle = "does not fit"
+            stack.entitle(title, "does not fit")
             stack.set_class(True, "-wrong")
         else:
             network = bench.network(bench.candidate)
             implied = len(network.layers) > len(network.stack)
             stack.rows = StackRows(count, network.in_shape, bench.selected, implied)
-            stack.border_subtitle = f"{exact(count.num_params)} params"
+            stack.entitle(title, f"{exact(count.num_params)} params")
             stack.set_class(False, "-wrong")
         self._show_budget(bench)
         self._show_insight()
@@ -139,7 +139,7 @@ class LabScreen(LabEditing, LabRunning):
         budget = self.query_one("#budget", LineView)
         rule = bench.comparison.protocol.budget
         budget.rows = BudgetRows(bench.counts(), self._reference(bench), rule)
-        budget.border_title = budget_title(rule, self._reference(bench))
+        budget.entitle(budget_title(rule, self._reference(bench)))
         budget.cursor = bench.selected
         budget.styles.height = min(len(budget.rows), 8) + 2
 
@@ -152,7 +152,7 @@ class LabScreen(LabEditing, LabRunning):
     def _show_insight(self) -> None:
         view = self.query_one("#insight", LineView)
         bench = self.shown
-        view.border_title = "Insight"
+        view.entitle("Insight")
         view.rows = Text(fact_lines(bench.selected, bench.counts()[bench.selected], max(20, view.size.width)))
 
     def _show_table(self) -> None:
@@ -172,8 +172,7 @@ class LabScreen(LabEditing, LabRunning):
             )
         table = self.query_one("#table", LineView)
         table.rows = ComparisonRows(tuple(entries), self._reference(bench), bench.facts.metric)
-        table.border_title = "Comparison"
-        table.border_subtitle = self._verdict()
+        table.entitle("Comparison", self._verdict())
         table.cursor = bench.selected
         table.styles.height = min(len(entries), 10) + 3
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from tuilab.tui.bench import Bench
+from tuilab.tui.bench import Bench, select
 from tuilab.tui.live import LiveState
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ class LabBase(Screen[None]):
     def lab(self) -> "LabApp":
         """The application."""
         return cast("LabApp", self.app)
+
+    def choose(self, index: int) -> None:
+        """Select a candidate."""
+        if self.bench is not None and self.preview is None:
+            self.bench = select(self.bench, index)
 
     @property
     def shown(self) -> Bench:

@@ -130,8 +130,3 @@ class LabEditing(LabBase):
     def action_candidate(self, step: int) -> None:
         """Select the candidate before or after."""
         self.choose(self.shown.selected + step)
-
-    def choose(self, index: int) -> None:
-        """Select a candidate."""
-        if self.bench is not None and self.preview is None:
-            self.bench = benches.select(self.bench, index)

@@ -37,16 +37,18 @@ class LibraryScreen(Screen[None]):
         Binding("d,delete", "delete", "Delete", id="library.delete", tooltip="Delete the selected experiment"),
         Binding("tab", "app.focus_next", "Next list", show=False, id="library.next", tooltip="Go to the other list"),
         Binding("escape", "clear", "Show all", show=False, id="library.clear", tooltip="Show everything again"),
-        Binding("q", "app.quit", "Quit", id="library.quit", tooltip="Leave tuilab; what trains goes on training"),
+        Binding("q", "app.leave", "Quit", id="library.quit", tooltip="Leave tuilab; what trains goes on training"),
     ]
 
     presets: reactive[tuple["Preset", ...]] = reactive[tuple["Preset", ...]]((), init=False)
-    experiments: reactive[tuple["ExperimentRecord", ...]] = reactive[tuple["ExperimentRecord", ...]]((), init=False)
+    experiments: reactive[tuple["ExperimentRecord", ...]] = reactive[tuple["ExperimentRecord", ...]](
+        (), init=False, always_update=True
+    )
     pattern: reactive[str] = reactive("", init=False)
 
     def __init__(self) -> None:
         super().__init__()
-        self._version = -1
+        self._version: int | None = None
 
     @property
     def lab(self) -> "LabApp":
@@ -79,7 +81,7 @@ class LibraryScreen(Screen[None]):
             self._poll()
 
     def on_screen_resume(self) -> None:
-        self._version = -1
+        self._version = None
         if self.presets:
             self._poll()
 
@@ -108,7 +110,7 @@ class LibraryScreen(Screen[None]):
         found = tuple(preset for preset in self.presets if self._matches(preset.name, preset.comparison))
         view = self.query_one("#presets", LineView)
         view.rows = PresetRows(found)
-        view.border_subtitle = f"/{self.pattern}" if self.pattern else ""
+        view.entitle("Questions", f"/{self.pattern}" if self.pattern else "")
         self._show_details()
 
     def _show_experiments(self) -> None:
@@ -135,7 +137,7 @@ class LibraryScreen(Screen[None]):
         elif preset is not None:
             lines = details(preset.comparison, preset.num_params, width, height, preset.seconds)
             title = preset.name
-        view.border_title = title
+        view.entitle(title)
         view.rows = Text(lines)
 
     @property
@@ -221,7 +223,7 @@ class LibraryScreen(Screen[None]):
             writer.close()
         except LabError as error:
             self.notify(str(error), severity="error")
-        self._version = -1
+        self._version = None
         self._poll()
 
     def action_filter(self) -> None:

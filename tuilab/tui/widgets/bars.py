@@ -13,8 +13,8 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tuilab.tui.lines import Line, Span, cell_width, spread
-from tuilab.tui.widgets.line_view import LineView
+from tuilab.tui.lines import Line, Span, cell_width, spread, to_ascii
+from tuilab.tui.widgets.line_view import LineView, plain_marks
 
 
 class TopBar(LineView, can_focus=False):
@@ -134,13 +134,15 @@ class KeyBar(Widget):
             used += need
         segments.append(Segment(" " * max(0, width - used - sum(cell_width(text) for text, _ in tail)), base))
         segments += [Segment(text, base + (key_style if is_key else Style())) for text, is_key in tail]
+        if plain_marks(self):
+            segments = [Segment(to_ascii(text), style) for text, style, _ in segments]
         return Strip(segments).crop(0, width)
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key under the pointer does."""
         action = event.style.meta.get("@click")
         if isinstance(action, str):
-            await self.run_action(action, default_namespace=self.screen.focused or self.screen)
+            await (self.screen.focused or self.screen).run_action(action)
 
 
 def _pieces(entry: tuple[str, str, str]) -> tuple[tuple[str, bool], ...]:

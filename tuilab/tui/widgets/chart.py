@@ -79,10 +79,10 @@ class Chart(Widget):
 
     def _name_borders(self) -> None:
         data = self.data
-        parts = (
-            [] if data is None else [data.title, *([data.unit] if data.unit else []), *(["log"] if data.log_y else [])]
-        )
-        title, note = " · ".join(parts), data.note if data else ""
+        parts = () if data is None else (data.title, data.unit, "log" if data.log_y else "")
+        title, note = " · ".join(filter(None, parts)), data.note if data else ""
+        if self.glyphs == "ascii":
+            title, note = to_ascii(title), to_ascii(note)
         if title != self.border_title:
             self.border_title = title
         if note != self.border_subtitle:

@@ -12,7 +12,13 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tuilab.tui.lines import Line, Rows, Text, cell_width
+from tuilab.tui.lines import Line, Rows, Text, cell_width, to_ascii
+
+
+def plain_marks(widget: Widget) -> bool:
+    """Whether the terminal is to get ASCII only."""
+    return getattr(widget.app, "glyphs", "braille") == "ascii"
+
 
 ROLES = ("dim", "strong", "accent", "key", "warn", "error", "good", "reverse")
 
@@ -82,6 +88,13 @@ class LineView(Widget, can_focus=True):
 
     # What is shown
 
+    def entitle(self, title: str, subtitle: str = "") -> None:
+        """Write into the border, in characters that the terminal has."""
+        if plain_marks(self):
+            title, subtitle = to_ascii(title), to_ascii(subtitle)
+        if (self.border_title, self.border_subtitle) != (title, subtitle):
+            self.border_title, self.border_subtitle = title.replace("[", r"\["), subtitle.replace("[", r"\[")
+
     def has_cursor(self) -> bool:
         """Whether a row is highlighted now."""
         return self.cursor_on and len(self.rows) > 0
@@ -141,8 +154,10 @@ class LineView(Widget, can_focus=True):
         line, selected = self._painted[y] = self._at(y, width)
         background = self.get_component_rich_style("line-view--cursor", partial=True) if selected else Style.null()
         segments, used = [], 0
+        only_ascii = plain_marks(self)
         for span in line:
-            segments.append(Segment(span.text, self._style(span.role) + background))
+            text = to_ascii(span.text) if only_ascii else span.text
+            segments.append(Segment(text, self._style(span.role) + background))
             used += cell_width(span.text)
         if used < width:
             segments.append(Segment(" " * (width - used), self.rich_style + background))
@@ -163,7 +178,8 @@ class LineView(Widget, can_focus=True):
     def _hue(self, index: int) -> Style:
         from tuilab.tui.palette import candidate_style
 
-        return candidate_style(index, dark=self.app.current_theme.dark)
+        sixteen = self.app.console.color_system in ("standard", "windows")
+        return candidate_style(index, dark=self.app.current_theme.dark, sixteen=sixteen)
 
     def notify_style_update(self) -> None:
         self._roles.clear()
