@@ -120,18 +120,17 @@ def test_the_correction_for_repeated_splits_widens_the_interval_by_its_formula(p
     assert corrected.p >= plain.p - NINE
 
 
-def test_nadeau_and_bengio_turn_a_naive_p_of_a_half_per_cent_into_a_quarter():
-    """Ten splits with a fifth of the rows for testing, three fifths for training, and a naive t of 3.69."""
-    differences = [1.0, -1.0] * 5
-    shift = 3.69 * math.sqrt(variance(differences) / 10)
+def test_nadeau_and_bengio_turn_a_naive_p_of_half_a_per_cent_into_a_quarter():
+    """25 splits with a quarter as many rows for testing as for training."""
+    differences = [1.0, 0.0, -1.0, 0.5, -0.5] * 5
+    shift = t_quantile(0.9975, 24) * math.sqrt(variance(differences) / 25)
     first = [difference + shift for difference in differences]
-    plain, corrected = paired(first, [0.0] * 10), paired(first, [0.0] * 10, 1 / 3)
+    plain, corrected = paired(first, [0.0] * 25), paired(first, [0.0] * 25, 0.25)
     assert plain is not None
     assert corrected is not None
-    assert plain.p == pytest.approx(0.005, abs=2e-4)
-    t = 3.69 / math.sqrt(1 + 10 / 3)
-    assert corrected.t == pytest.approx(t, rel=NINE)
-    assert corrected.p == pytest.approx(2 * stats.t.sf(t, 9), abs=NINE)
+    assert plain.p == pytest.approx(0.005, abs=NINE)
+    assert corrected.p == pytest.approx(2 * stats.t.sf(plain.t / math.sqrt(1 + 25 * 0.25), 24), abs=NINE)
+    assert corrected.p == pytest.approx(0.26, abs=0.005)
 
 
 @given(spread, spread)

@@ -4,6 +4,7 @@ Every comparison of means is a ``Contrast``: a difference with its standard erro
 p value, the interval, the equivalence test and the number of seeds still needed all follow.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import comb, fsum, hypot, inf, log, sqrt
@@ -186,8 +187,9 @@ def a12(first: Sequence[float], second: Sequence[float]) -> float | None:
     """Probability that a value of the first exceeds one of the second, ties counted half; None without values."""
     if not first or not second:
         return None
-    wins = sum((a > b) + 0.5 * (a == b) for a in first for b in second)
-    return wins / (len(first) * len(second))
+    ordered = sorted(second)
+    wins = sum(bisect_left(ordered, value) + bisect_right(ordered, value) for value in first)
+    return wins / (2 * len(first) * len(second))
 
 
 def seeds_for_difference(contrast: Contrast, alpha: float = 0.05, power: float = 0.8) -> int | None:
