@@ -44,7 +44,7 @@ parser.add_argument("--refuse", default="", help="stack that cannot be trained")
 OPTIONS = parser.parse_args()
 
 
-class Gone(Exception):
+class GoneError(Exception):
     """The runner has closed its end."""
 
 
@@ -61,7 +61,7 @@ class Requests:
                 return None
             read = os.read(0, 65536)
             if not read:
-                raise Gone
+                raise GoneError
             *lines, self.partial = (self.partial + read).split(b"\n")
             self.lines += lines
         return REQUEST.validate_json(self.lines.pop(0))
@@ -114,7 +114,11 @@ def train(requests: Requests, group: TrainGroup) -> None:
     for step in report_steps(group.training.steps):
         alive = [not (OPTIONS.diverge == replica.lr and step > 0) for replica in group.replicas]
         losses = tuple(1 / (1 + step) if one else None for one in alive)
-        say(Points(group=group.group, runs=runs, steps=(step,), train_loss=(losses,), eval_loss=(losses,), metric=(losses,)))
+        say(
+            Points(
+                group=group.group, runs=runs, steps=(step,), train_loss=(losses,), eval_loss=(losses,), metric=(losses,)
+            )
+        )
         if step > 0:
             die_if_told()
         done = step
@@ -160,5 +164,5 @@ def main() -> None:
 
 try:
     main()
-except Gone:
+except GoneError:
     sys.exit(0)

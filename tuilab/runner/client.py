@@ -105,6 +105,7 @@ class Standby:
 
         """
         if not self.waiting:
+            self.close()
             make_home(self._home)
             log = log_folder(self._home) / f"{STANDBY_LOG}.log"
             self._process = _start(self._home, log, ["--standby"], self._engine, subprocess.PIPE)
@@ -112,15 +113,17 @@ class Standby:
     def hand_over(self, experiment: str) -> bool:
         """Have the waiting runner run the experiment; False where there is none, and ``launch`` is needed."""
         process, self._process = self._process, None
-        if process is None or process.stdin is None or process.poll() is not None:
+        if process is None or process.stdin is None:
             return False
-        with Writer(self._home) as writer:
-            writer.launched(experiment)
-        try:
-            with process.stdin as pipe:
+        with process.stdin as pipe:
+            if process.poll() is not None:
+                return False
+            with Writer(self._home) as writer:
+                writer.launched(experiment)
+            try:
                 pipe.write(f"{experiment}\n".encode())
-        except OSError:
-            return False
+            except OSError:
+                return False
         return True
 
     def close(self) -> None:

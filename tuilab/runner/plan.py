@@ -19,8 +19,8 @@ MAX_EXTENSIONS = 2
 """How often a grid is extended on either side."""
 _WORST = 1.0
 """The least metric that a failed run counts as: every wrong answer, or no better than the mean of the targets."""
-_LADDER = tuple(float(f"{digit}e{power}") for power in range(-6, 3) for digit in (1, 3))
-"""Half decades."""
+_LADDER = (*(float(f"{digit}e{power}") for power in range(-5, 1) for digit in (1, 3)), HIGHEST_LR)
+"""Half decades within the bounds."""
 _RUNG = 1.8
 """Least factor between two neighbours of an extended grid, so that 0.3 is followed by 1 and 0.1 by 0.3."""
 
@@ -93,9 +93,9 @@ def extension(best: float, tried: Sequence[float], protocol: Protocol) -> tuple[
     """
     further = []
     if best == min(tried) and sum(lr < min(protocol.lr_grid) for lr in tried) < MAX_EXTENSIONS:
-        further += [lr for lr in _LADDER if LOWEST_LR <= lr <= best / _RUNG][-1:]
+        further += [lr for lr in _LADDER if lr <= best / _RUNG][-1:]
     if best == max(tried) and sum(lr > max(protocol.lr_grid) for lr in tried) < MAX_EXTENSIONS:
-        further += [lr for lr in _LADDER if HIGHEST_LR >= lr >= best * _RUNG][:1]
+        further += [lr for lr in _LADDER if lr >= best * _RUNG][:1]
     return tuple(further)
 
 

@@ -34,7 +34,7 @@ from tuilab.store.writer import Writer
 
 POLL_SECONDS = 0.1
 """Time between two looks at the commands."""
-STOP_SECONDS = 5.0
+STOP_SECONDS = 3.0
 """How long engines may take to stop before they are killed."""
 WARM_ENGINES = 4
 """Most engines that are started before it is known how many are needed; each takes some 300 MB."""

@@ -96,7 +96,7 @@ class Reader:
                 rows = self._query("SELECT id FROM experiments ORDER BY number DESC LIMIT 1")
             else:
                 rows = self._query(
-                    "SELECT id FROM experiments WHERE substr(id, 1, ?) = ? ORDER BY id", (len(wanted), wanted)
+                    "SELECT id FROM experiments WHERE substr(id, 1, max(1, ?)) = ? ORDER BY id", (len(wanted), wanted)
                 )
             identities = [row["id"] for row in rows]
             if not identities:

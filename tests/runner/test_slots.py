@@ -1,0 +1,92 @@
+"""Device slots are shared by experiments, one group at a time on each."""
+
+import pytest
+
+from tuilab.runner.slots import Slots, check_device, cores, devices_for
+from tuilab.spec.errors import LabError
+from tuilab.store.home import make_home
+
+
+@pytest.fixture
+def home(tmp_path):
+    make_home(tmp_path)
+    return tmp_path
+
+
+def slots(home, number=2):
+    return Slots(home, ("cpu",) * number)
+
+
+def test_two_experiments_never_hold_the_same_slot(home):
+    first, second = slots(home), slots(home)
+    first.hold(1)
+    second.hold(5)
+    assert (first.held, second.held) == (1, 1)
+    taken = first.take()
+    assert taken
+    assert first.take() is None
+    assert second.take()
+    taken.busy = False
+    first.release_idle()
+    third = slots(home)
+    third.hold(2)
+    assert third.held == 1
+
+
+def test_a_busy_slot_is_not_released_while_its_group_trains(home):
+    mine = slots(home)
+    mine.hold(2)
+    assert mine.take()
+    mine.release_idle()
+    assert mine.held == 1
+    mine.release_all()
+    assert mine.held == 0
+
+
+def test_a_group_goes_on_where_it_began(home):
+    gpus = Slots(home, ("cuda:0", "cuda:1"))
+    gpus.hold(2)
+    found = gpus.take("cuda:1")
+    assert found
+    assert found.device == "cuda:1"
+    assert gpus.take("cuda:1") is None
+
+
+def test_a_gpu_and_a_core_are_different_slots(home):
+    gpus, cpus = Slots(home, ("cuda:0",)), slots(home, 1)
+    gpus.hold(1)
+    cpus.hold(1)
+    assert (gpus.held, cpus.held) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cuda", "worth", "devices"),
+    [
+        ("cpu", ("A",), True, ("cpu",) * cores()),
+        ("auto", (), True, ("cpu",) * cores()),
+        ("auto", ("A",), False, ("cpu",) * cores()),
+        ("auto", ("A", "B"), True, ("cuda:0", "cuda:1")),
+        ("cuda", ("A", "B"), False, ("cuda:0", "cuda:1")),
+        ("cuda:1", ("A", "B"), False, ("cuda:1",)),
+    ],
+)
+def test_the_device_that_was_asked_for_gives_the_slots(wanted, cuda, worth, devices):
+    assert devices_for(wanted, cuda, worth) == devices
+
+
+def test_a_device_that_is_not_there_is_a_sentence():
+    with pytest.raises(LabError, match="no CUDA device on this machine; run it with --device cpu"):
+        devices_for("cuda", (), worth_a_gpu=True)
+    with pytest.raises(LabError, match="there is no device cuda:7; this machine has cuda:0 to cuda:1"):
+        devices_for("cuda:7", ("A", "B"), worth_a_gpu=True)
+
+
+@pytest.mark.parametrize("wanted", ["gpu", "cuda:", "cuda:x", "cuda:-1", "7", "", "CPU", "cuda:99999"])
+def test_what_is_no_device_is_refused(wanted):
+    with pytest.raises(LabError, match="use auto, cpu, cuda or cuda:0"):
+        check_device(wanted)
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cpu", "cuda", "cuda:0", "cuda:12"])
+def test_the_names_of_devices_are_known(wanted):
+    check_device(wanted)
