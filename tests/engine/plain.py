@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from tuilab.engine.layout import Layout
+from tuilab.engine.layout import Layout, parameter_slots
 from tuilab.engine.losses import as_target
 from tuilab.engine.pack import Job, Member
 from tuilab.engine.random import dropout_keys, keep_mask
@@ -109,7 +109,9 @@ def make_module(network: Network, layout: Layout, row: Tensor, seed: int, seed_i
     """The network as nn.Module in float64 with the parameters of ``row``."""
     keys = iter(dropout_keys(seed, (seed_index,), layout.num_dropouts, torch.device("cpu"))[:, 0])
     module = build(network.layers, network.in_shape, keys).double()
-    nn.utils.vector_to_parameters(row.double(), module.parameters())
+    slots = parameter_slots(layout.program)
+    compact = torch.cat([row[:0], *(row[slot.offset : slot.end] for slot in slots)])
+    nn.utils.vector_to_parameters(compact.double(), module.parameters())
     return module
 
 

@@ -9,8 +9,9 @@ from tests.engine.plain import train_plainly
 from tuilab.engine.batches import BatchOrder
 from tuilab.engine.data import make_splits
 from tuilab.engine.layout import lay_out
-from tuilab.engine.pack import AutogradPack, Job, Member, initial_values
+from tuilab.engine.pack import Job, Member, initial_values
 from tuilab.engine.random import generator
+from tuilab.engine.torch_packs import AutogradPack, PlanPack
 from tuilab.spec.network import Network
 from tuilab.spec.notation import parse
 from tuilab.spec.task import Blobs, Digits, Radial, facts
@@ -99,7 +100,7 @@ def compare(make_pack, stack, task, training, rtol=1e-9):
         expected, module = train_plainly(network, job, member, row, order.take(STEPS))
         np.testing.assert_allclose(losses[:, replica], expected, rtol=rtol, atol=rtol)
         trained = nn.utils.parameters_to_vector(module.parameters()).detach()
-        torch.testing.assert_close(pack.values[replica], trained, rtol=rtol * 100, atol=rtol)
+        torch.testing.assert_close(pack.parameters()[replica], trained, rtol=rtol * 100, atol=rtol)
         for scores, part in ((validation, member.split.val), (training_part, member.split.train)):
             loss_value, metric = plain_scores(job, module, part)
             np.testing.assert_allclose(scores.loss[replica], loss_value, rtol=rtol * 10)
@@ -123,9 +124,10 @@ def plain_scores(job, module, part):
     return power.mean().item(), squared.mean().item() / part.targets.astype(np.float64).var()
 
 
+@pytest.mark.parametrize("pack", [AutogradPack, PlanPack])
 @pytest.mark.parametrize("stack", DENSE)
-def test_every_dense_layer_trains_as_in_torch(stack):
-    compare(AutogradPack, stack, BLOBS, Training(steps=STEPS, batch_size=16))
+def test_every_dense_layer_trains_as_in_torch(pack, stack):
+    compare(pack, stack, BLOBS, Training(steps=STEPS, batch_size=16))
 
 
 @pytest.mark.parametrize("stack", IMAGE)
@@ -135,22 +137,27 @@ def test_every_image_layer_trains_as_in_torch(stack):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 def test_every_optimiser_updates_as_in_torch(optimizer):
-    compare(AutogradPack, "6 tanh", RADIAL, Training(steps=STEPS, batch_size=16, optimizer=optimizer))
+    compare(PlanPack, "6 tanh", RADIAL, Training(steps=STEPS, batch_size=16, optimizer=optimizer))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
 def test_every_schedule_reaches_the_optimiser(schedule):
-    compare(AutogradPack, "6 tanh", RADIAL, Training(steps=STEPS, batch_size=16, schedule=schedule))
+    compare(PlanPack, "6 tanh", RADIAL, Training(steps=STEPS, batch_size=16, schedule=schedule))
 
 
 @pytest.mark.parametrize(
     ("loss", "task"),
     [(Loss.CROSS_ENTROPY, BLOBS), (Loss.BCE, TWO_BLOBS), (Loss.MSE, RADIAL), (Loss.L4, RADIAL)],
 )
-def test_every_loss_is_that_of_torch(loss, task):
-    compare(AutogradPack, "6 tanh", task, Training(steps=STEPS, batch_size=16, loss=loss))
+@pytest.mark.parametrize("pack", [AutogradPack, PlanPack])
+def test_every_loss_is_that_of_torch(pack, loss, task):
+    compare(pack, "6 tanh", task, Training(steps=STEPS, batch_size=16, loss=loss))
+
+
+def test_a_dense_stack_may_begin_by_flattening_an_image():
+    compare(PlanPack, "flatten 6 relu dropout(0.3)", IMAGES, Training(steps=STEPS, batch_size=16))
 
 
 def test_a_full_batch_is_the_training_set():
-    compare(AutogradPack, "6 tanh", RADIAL, Training(steps=STEPS, batch_size="full"))
-    compare(AutogradPack, "6 tanh", RADIAL, Training(steps=STEPS, batch_size=1000))
+    compare(PlanPack, "6 tanh", RADIAL, Training(steps=STEPS, batch_size="full"))
+    compare(PlanPack, "6 tanh", RADIAL, Training(steps=STEPS, batch_size=1000))

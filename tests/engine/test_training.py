@@ -89,6 +89,10 @@ def test_the_same_group_gives_the_same_curves():
     [
         ("8 relu", SPIRALS),
         ("3*(14 gelu) dropout(0.2)", SPIRALS),
+        ("6 layernorm tanh residual(6 relu 6) sum(5|5)", SPIRALS),
+        ("20 batchnorm silu", Digits(num_train=300)),
+        ("8 sigmoid 8 leaky_relu softmax dropout(0.5)", SPIRALS),
+        ("30 relu 7 tanh 33 relu", Radial(num_train=200)),
         ("conv(3, 3) relu flatten 10 relu", Digits(image=True, num_train=300)),
     ],
 )

@@ -15,13 +15,13 @@ _SPARSE_INPUTS = 15
 
 
 def initial_row(layout: Layout, training: Training, rng: np.random.Generator) -> NDArray[np.float32]:
-    """A replica's parameters before training: (num_params,).
+    """A replica's parameters before training: (row_length,), zero in the gaps.
 
     Weights are drawn in the order of the layers by the training's init or the layer's own, times ``init_scale``;
     biases are normal with ``bias_std``, except that the inits ``torch`` and ``identity`` set them their own way.
     Scales of normalisation layers start at 1, shifts at 0.
     """
-    row = np.zeros(layout.num_params, dtype=np.float32)
+    row = np.zeros(layout.row_length, dtype=np.float32)
     for node in nodes(layout.program):
         if isinstance(node, LayerNormNode | BatchNormNode):
             row[node.weight.offset : node.weight.end] = 1

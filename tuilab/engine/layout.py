@@ -32,6 +32,8 @@ MAX_LAYERS = 20_000
 """Layers after repeats are expanded; more cannot be trained in any reasonable time."""
 MAX_PARAMS = 2**31
 """Parameters of one replica."""
+_ALIGNMENT = 16
+"""Every tensor starts at a multiple of this many numbers (64 bytes), so that its products round alike in every row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,8 @@ class Layout:
         program: its layers in order, repeats expanded.
         in_shape: shape of one input.
         out_features: numbers it puts out.
-        num_params: length of a replica's row of parameters.
+        num_params: parameters of a replica.
+        row_length: length of a replica's row, in which gaps of zeros align the tensors.
         batchnorm_channels: channels of each batch normalisation.
         num_dropouts: number of dropout layers.
         widest: most values that any layer puts out (or takes in) for one example.
@@ -168,6 +171,7 @@ class Layout:
     in_shape: Shape
     out_features: int
     num_params: int
+    row_length: int
     batchnorm_channels: tuple[int, ...]
     num_dropouts: int
     widest: int
@@ -192,6 +196,7 @@ def lay_out(network: Network) -> Layout:
         network.in_shape,
         prod(shape),
         builder.num_params,
+        builder.row_length,
         tuple(builder.channels),
         builder.num_dropouts,
         builder.widest,
@@ -230,6 +235,7 @@ def _count_layers(stack: Stack) -> int:
 class _Builder:
     def __init__(self) -> None:
         self.num_params = 0
+        self.row_length = 0
         self.channels: list[int] = []
         self.num_dropouts = 0
         self.widest = 1
@@ -250,8 +256,9 @@ class _Builder:
         return tuple(program)
 
     def _slot(self, *shape: int) -> Slot:
-        slot = Slot(self.num_params, shape)
-        self.num_params = slot.end
+        slot = Slot(self.row_length, shape)
+        self.num_params += slot.size
+        self.row_length = -(-slot.end // _ALIGNMENT) * _ALIGNMENT
         if self.num_params > MAX_PARAMS:
             raise LabError(f"a network of more than {MAX_PARAMS:,} parameters cannot be trained here; make it smaller")
         return slot

@@ -1,5 +1,7 @@
 """torch.optim's updates on the flat parameters of many replicas, each with a learning rate of its own."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Protocol, assert_never
 
 import torch
@@ -11,26 +13,26 @@ from tuilab.spec.training import Adam, AdamW, Momentum, Nesterov, Optimizer, Rms
 class Update(Protocol):
     """One optimiser: its state and its step, all in place."""
 
-    def step(self, values: Tensor, gradients: Tensor, rates: Tensor) -> None:
-        """Move ``values`` (R, num_params); may use ``gradients`` (the same shape) as scratch; ``rates`` is (R, 1)."""
+    def step(self, values: Tensor, gradients: Tensor, factor: float) -> None:
+        """Move ``values`` (R, row_length) by the learning rates times ``factor``; ``gradients`` may become scratch."""
 
     def keep(self, rows: list[int]) -> None:
         """Forget all replicas but ``rows``."""
 
 
-def make_update(optimizer: Optimizer, values: Tensor) -> Update:
-    """The optimiser with fresh state for ``values``: (R, num_params)."""
+def make_update(optimizer: Optimizer, values: Tensor, lrs: Sequence[float]) -> Update:
+    """The optimiser with fresh state for ``values`` (R, row_length) and the learning rate of each replica."""
     match optimizer:
         case Sgd(momentum=momentum, nesterov=nesterov, weight_decay=decay):
-            return SgdUpdate(values, momentum, decay, nesterov=nesterov)
+            return SgdUpdate(values, lrs, momentum, decay, nesterov=nesterov)
         case Momentum(momentum=momentum, weight_decay=decay):
-            return SgdUpdate(values, momentum, decay, nesterov=False)
+            return SgdUpdate(values, lrs, momentum, decay, nesterov=False)
         case Nesterov(momentum=momentum, weight_decay=decay):
-            return SgdUpdate(values, momentum, decay, nesterov=True)
+            return SgdUpdate(values, lrs, momentum, decay, nesterov=True)
         case Adam() | AdamW():
-            return AdamUpdate(values, optimizer)
+            return AdamUpdate(values, lrs, optimizer)
         case RmsProp():
-            return RmsPropUpdate(values, optimizer)
+            return RmsPropUpdate(values, lrs, optimizer)
         case _:
             assert_never(optimizer)
 
@@ -38,62 +40,83 @@ def make_update(optimizer: Optimizer, values: Tensor) -> Update:
 class SgdUpdate:
     """``torch.optim.SGD`` without dampening."""
 
-    def __init__(self, values: Tensor, momentum: float, weight_decay: float, *, nesterov: bool) -> None:
+    def __init__(
+        self, values: Tensor, lrs: Sequence[float], momentum: float, weight_decay: float, *, nesterov: bool
+    ) -> None:
+        self._rates = values.new_tensor(lrs).unsqueeze(1)
         self._momentum, self._decay, self._nesterov = momentum, weight_decay, nesterov and momentum > 0
         self._velocity = torch.zeros_like(values) if momentum > 0 else None
 
-    def step(self, values: Tensor, gradients: Tensor, rates: Tensor) -> None:
+    def step(self, values: Tensor, gradients: Tensor, factor: float) -> None:
         direction = gradients
         if self._decay:
             direction = direction.add_(values, alpha=self._decay)
         if self._velocity is not None:
             velocity = self._velocity.mul_(self._momentum).add_(direction)
             direction = direction.add_(velocity, alpha=self._momentum) if self._nesterov else velocity
-        values.addcmul_(direction, rates, value=-1)
+        values.addcmul_(direction, self._rates, value=-factor)
 
     def keep(self, rows: list[int]) -> None:
+        self._rates = self._rates[rows]
         if self._velocity is not None:
             self._velocity = self._velocity[rows]
 
 
 class AdamUpdate:
-    """``torch.optim.Adam`` and ``torch.optim.AdamW`` without AMSGrad."""
+    """``torch.optim.Adam`` and ``torch.optim.AdamW`` without AMSGrad: one fused call for each learning rate."""
 
-    def __init__(self, values: Tensor, optimizer: Adam | AdamW) -> None:
-        self._optimizer = optimizer
+    def __init__(self, values: Tensor, lrs: Sequence[float], optimizer: Adam | AdamW) -> None:
+        self._optimizer, self._lrs = optimizer, list(lrs)
         self._first, self._second = torch.zeros_like(values), torch.zeros_like(values)
-        self._scratch = torch.empty_like(values)
-        self._count = 0
+        self._count = torch.zeros((), device=values.device)
 
-    def step(self, values: Tensor, gradients: Tensor, rates: Tensor) -> None:
+    def step(self, values: Tensor, gradients: Tensor, factor: float) -> None:
         o = self._optimizer
+        fused = torch._fused_adamw_ if isinstance(o, AdamW) else torch._fused_adam_
         self._count += 1
-        if o.weight_decay and isinstance(o, AdamW):
-            values.mul_(1 - rates * o.weight_decay)
-        elif o.weight_decay:
-            gradients.add_(values, alpha=o.weight_decay)
-        self._first.lerp_(gradients, 1 - o.beta1)
-        self._second.mul_(o.beta2).addcmul_(gradients, gradients, value=1 - o.beta2)
-        first_bias, second_bias = 1 - o.beta1**self._count, 1 - o.beta2**self._count
-        denominator = torch.sqrt(self._second, out=self._scratch).div_(second_bias**0.5).add_(o.eps)
-        direction = torch.div(self._first, denominator, out=denominator)
-        values.addcmul_(direction, rates / first_bias, value=-1)
+        for lr, begin, end in _stretches(self._lrs):
+            fused(
+                [values[begin:end]],
+                [gradients[begin:end]],
+                [self._first[begin:end]],
+                [self._second[begin:end]],
+                [],
+                [self._count],
+                lr=lr * factor,
+                beta1=o.beta1,
+                beta2=o.beta2,
+                weight_decay=o.weight_decay,
+                eps=o.eps,
+                amsgrad=False,
+                maximize=False,
+            )
 
     def keep(self, rows: list[int]) -> None:
         self._first, self._second = self._first[rows], self._second[rows]
-        self._scratch = self._scratch[rows]
+        self._lrs = [self._lrs[row] for row in rows]
+
+
+def _stretches(lrs: list[float]) -> list[tuple[float, int, int]]:
+    """Neighbours with one learning rate: (lr, begin, end)."""
+    found, begin = [], 0
+    for lr, group in groupby(lrs):
+        end = begin + sum(1 for _ in group)
+        found.append((lr, begin, end))
+        begin = end
+    return found
 
 
 class RmsPropUpdate:
     """``torch.optim.RMSprop``, not centred."""
 
-    def __init__(self, values: Tensor, optimizer: RmsProp) -> None:
+    def __init__(self, values: Tensor, lrs: Sequence[float], optimizer: RmsProp) -> None:
+        self._rates = values.new_tensor(lrs).unsqueeze(1)
         self._optimizer = optimizer
         self._square = torch.zeros_like(values)
         self._velocity = torch.zeros_like(values) if optimizer.momentum > 0 else None
         self._scratch = torch.empty_like(values)
 
-    def step(self, values: Tensor, gradients: Tensor, rates: Tensor) -> None:
+    def step(self, values: Tensor, gradients: Tensor, factor: float) -> None:
         o = self._optimizer
         if o.weight_decay:
             gradients.add_(values, alpha=o.weight_decay)
@@ -102,9 +125,10 @@ class RmsPropUpdate:
         direction = torch.div(gradients, root, out=root)
         if self._velocity is not None:
             direction = self._velocity.mul_(o.momentum).add_(direction)
-        values.addcmul_(direction, rates, value=-1)
+        values.addcmul_(direction, self._rates, value=-factor)
 
     def keep(self, rows: list[int]) -> None:
+        self._rates = self._rates[rows]
         self._square, self._scratch = self._square[rows], self._scratch[rows]
         if self._velocity is not None:
             self._velocity = self._velocity[rows]

@@ -3,7 +3,7 @@
 Shapes: R replicas, B examples, F features; an activation is (R, B, *shape).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import assert_never
 
 import torch
@@ -23,6 +23,7 @@ from tuilab.engine.layout import (
     PoolNode,
     Program,
     ResidualNode,
+    Slot,
     SumNode,
     parameter_slots,
 )
@@ -52,6 +53,32 @@ def fresh_stats(layout: Layout, values: Tensor) -> list[RunningStats]:
     return [RunningStats(values.new_zeros(size), values.new_ones(size)) for size in sizes]
 
 
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What the replicas of a pack own.
+
+    Attributes:
+        values: (R, row_length), the parameters.
+        gradients: (R, row_length), theirs.
+        dropout_keys: (dropouts, R) int64.
+        stats: of every batch normalisation.
+
+    """
+
+    values: Tensor
+    gradients: Tensor
+    dropout_keys: Tensor
+    stats: list[RunningStats]
+
+    def view(self, slot: Slot) -> Tensor:
+        """(R, *slot.shape) of the values."""
+        return self.values[:, slot.offset : slot.end].view(-1, *slot.shape)
+
+    def gradient(self, slot: Slot) -> Tensor:
+        """(R, *slot.shape) of the gradients."""
+        return self.gradients[:, slot.offset : slot.end].view(-1, *slot.shape)
+
+
 @dataclass(slots=True)
 class Pass:
     """One forward pass: its mode, and what it leaves behind.
@@ -66,46 +93,24 @@ class Pass:
     relu: list[Tensor] | None = None
 
 
-@dataclass(slots=True)
 class PackedNetwork:
-    """The replicas' parameters as leaves of autograd that share memory with one flat buffer.
+    """The replicas' parameters as leaves of autograd that share memory with the flat buffer."""
 
-    Attributes:
-        layout: the network.
-        values: (R, num_params).
-        gradients: (R, num_params), written by ``differentiate``.
-        dropout_keys: (dropouts, R) int64.
-        stats: of every batch normalisation.
-
-    """
-
-    layout: Layout
-    values: Tensor
-    gradients: Tensor
-    dropout_keys: Tensor
-    stats: list[RunningStats]
-    _leaves: dict[int, Tensor] = field(init=False)
-    _gradient_views: list[Tensor] = field(init=False)
-
-    def __post_init__(self) -> None:
-        slots = parameter_slots(self.layout.program)
-        shapes = [(len(self.values), *slot.shape) for slot in slots]
-        rows = [self.values[:, slot.offset : slot.end] for slot in slots]
-        leaves = [row.view(shape).detach().requires_grad_() for row, shape in zip(rows, shapes, strict=True)]
-        self._leaves = {slot.offset: leaf for slot, leaf in zip(slots, leaves, strict=True)}
-        self._gradient_views = [
-            self.gradients[:, slot.offset : slot.end].view(shape) for slot, shape in zip(slots, shapes, strict=True)
-        ]
+    def __init__(self, layout: Layout, own: Parameters) -> None:
+        self._layout, self._own = layout, own
+        slots = parameter_slots(layout.program)
+        self._leaves = {slot.offset: own.view(slot).detach().requires_grad_() for slot in slots}
+        self._gradients = [own.gradient(slot) for slot in slots]
 
     def differentiate(self, loss: Tensor) -> None:
         """Write the gradients of the losses (R,) that this network's outputs led to."""
         if self._leaves:
             found = torch.autograd.grad(loss.sum(), list(self._leaves.values()))
-            torch._foreach_copy_(self._gradient_views, list(found))
+            torch._foreach_copy_(self._gradients, list(found))
 
     def __call__(self, x: Tensor, run: Pass) -> Tensor:
         """The outputs (R, B, out_features) for inputs (R, B, *in_shape)."""
-        return self._program(self.layout.program, x, run)
+        return self._program(self._layout.program, x, run)
 
     def _program(self, program: Program, x: Tensor, run: Pass) -> Tensor:
         for node in program:
@@ -155,12 +160,12 @@ class PackedNetwork:
         if node.p == 1:
             return x * 0
         positions = torch.arange(x[0].numel(), device=x.device).view(x.shape[1:])
-        mask = keep_mask(self.dropout_keys[node.index], step, positions, node.p)
+        mask = keep_mask(self._own.dropout_keys[node.index], step, positions, node.p)
         return x * (mask.to(x.dtype) * (1 / (1 - node.p)))
 
     def _batchnorm(self, node: BatchNormNode, x: Tensor, *, training: bool) -> Tensor:
         replicas, batch, channels = x.shape[:3]
-        stats = self.stats[node.index]
+        stats = self._own.stats[node.index]
         side_by_side = x.transpose(0, 1).reshape(batch, replicas * channels, *x.shape[3:])
         y = F.batch_norm(
             side_by_side,

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from tuilab.engine.layout import ConvNode, Layout, nodes
-from tuilab.engine.pack import AutogradPack, Job, Member, Pack
+from tuilab.engine.pack import Job, Member, Pack
+from tuilab.engine.plan import plans_know
+from tuilab.engine.torch_packs import AutogradPack, PlanPack
 
 _WAVE_BYTES = 64 << 20
 _BYTES_PER_PARAM = 20
@@ -16,10 +18,12 @@ def wave_size(layout: Layout) -> int:
 
 
 def make_packs(job: Job, members: Sequence[Member]) -> list[tuple[Pack, list[int]]]:
-    """Packs, each with the positions of its members."""
+    """Packs, each with the positions of its members; equal learning rates stand together for the optimiser's sake."""
     size = _pack_size(job, len(members))
-    chosen = [list(range(len(members)))[begin : begin + size] for begin in range(0, len(members), size)]
-    return [(AutogradPack(job, [members[position] for position in positions]), positions) for positions in chosen]
+    by_rate = sorted(range(len(members)), key=lambda position: members[position].lr)
+    chosen = [by_rate[begin : begin + size] for begin in range(0, len(members), size)]
+    kind = PlanPack if plans_know(job.layout) else AutogradPack
+    return [(kind(job, [members[position] for position in positions]), positions) for positions in chosen]
 
 
 def _pack_size(job: Job, count: int) -> int:

@@ -6,8 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_MASK = 0xFFFFFFFF
-_GOLDEN = 0x9E3779B9
+MASK = 0xFFFFFFFF
+GOLDEN = 0x9E3779B9
+"""What the key of a dropout layer advances by at every step."""
+MULTIPLIERS = (0x7FEB352D, 0x846CA68B)
 
 
 def derived_key(seed: int, seed_index: int | None, purpose: str) -> int:
@@ -23,37 +25,16 @@ def generator(seed: int, seed_index: int | None, purpose: str) -> np.random.Gene
 
 def dropout_key(seed: int, seed_index: int, layer: int) -> int:
     """32 bits that decide what the dropout layer number ``layer`` of one replica zeroes."""
-    return derived_key(seed, seed_index, f"dropout/{layer}") & _MASK
-
-
-def step_key(key: int, step: int) -> int:
-    """32 bits for one step of a dropout layer."""
-    return mix_integer((key + step * _GOLDEN) & _MASK)
-
-
-def mix_integer(x: int) -> int:
-    """A bijection of 32-bit numbers that leaves no visible structure (the constants are Wellons' "lowbias32")."""
-    x ^= x >> 16
-    x = (x * 0x7FEB352D) & _MASK
-    x ^= x >> 15
-    x = (x * 0x846CA68B) & _MASK
-    return x ^ (x >> 16)
-
-
-def mix(x: Tensor) -> Tensor:
-    """``mix_integer`` of every element of an int64 tensor that holds 32-bit numbers."""
-    x = x ^ (x >> 16)
-    x = (x * 0x7FEB352D) & _MASK
-    x = x ^ (x >> 15)
-    x = (x * 0x846CA68B) & _MASK
-    return x ^ (x >> 16)
+    return derived_key(seed, seed_index, f"dropout/{layer}") & MASK
 
 
 def keep_mask(keys: Tensor, step: int, positions: Tensor, p: float) -> Tensor:
     """Which values dropout keeps at one step.
 
     Counter-based, so that the mask depends on nothing but its replica, layer, step and position: neither on other
-    replicas nor on how many steps are drawn at once.
+    replicas nor on how many steps are drawn at once. A value is kept where the mixed sum of its position and the step's
+    key, as a number below 2^32, is at least p 2^32; the mixing is Wellons' "lowbias32" without its last shift, which
+    moves low bits only.
 
     Args:
         keys: (replicas,) int64, ``dropout_key`` of each replica.
@@ -65,9 +46,22 @@ def keep_mask(keys: Tensor, step: int, positions: Tensor, p: float) -> Tensor:
         (replicas, ..) bool, true where kept.
 
     """
-    per_step = mix((keys + step * _GOLDEN) & _MASK)
-    drawn = mix((positions.unsqueeze(0) + per_step.view(-1, *[1] * positions.dim())) & _MASK)
-    return drawn >= min(round(p * 2**32), 2**32)
+    per_step = _mix((keys + step * GOLDEN) & MASK)
+    drawn = _mix((positions.unsqueeze(0) + per_step.view(-1, *[1] * positions.dim())) & MASK)
+    return drawn >= drop_threshold(p)
+
+
+def drop_threshold(p: float) -> int:
+    """Numbers below this, of those below 2^32, are dropped."""
+    return min(round(p * 2**32), 2**32)
+
+
+def _mix(x: Tensor) -> Tensor:
+    """A bijection of 32-bit numbers, held in int64, whose high bits look random."""
+    x = x ^ (x >> 16)
+    x = (x * MULTIPLIERS[0]) & MASK
+    x = x ^ (x >> 15)
+    return (x * MULTIPLIERS[1]) & MASK
 
 
 def dropout_keys(seed: int, seed_indices: tuple[int, ...], num_layers: int, device: torch.device) -> Tensor:
