@@ -41,7 +41,7 @@ MAX_DEPTH = 50
 MAX_INTEGER = 10**15
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<mark>[*×()|,=!]))"
+    r"\s*(?:(?P<number>(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<mark>[*×()|,=!]))"
 )
 
 Value: TypeAlias = int | float | bool | str
@@ -259,9 +259,11 @@ class _Parser:
                     self.expect(",", f"or ')' in the arguments of {layer.text}")
                 self.argument(layer, parameters, position, values)
                 position += 1
-        missing = next((p.name for p in parameters if p.required and p.name not in values), None)
+        required = [p.name for p in parameters if p.required]
+        missing = next((name for name in required if name not in values), None)
         if missing:
-            raise self.fail(f"{layer.text} needs {missing}, as in {layer.text}({missing}=8)", layer)
+            example = ", ".join("3" if name == "kernel_size" else "8" for name in required)
+            raise self.fail(f"{layer.text} needs {missing}, as in {layer.text}({example})", layer)
         return values
 
     def argument(
@@ -280,7 +282,9 @@ class _Parser:
         elif token.kind == "end":
             raise self.fail(f"expected ')' to close {layer.text}, but the text ends")
         else:
-            raise self.fail(f"{layer.text} takes at most {len(parameters)} arguments", token)
+            most = len(parameters)
+            limit = f"at most {most} argument{'s' if most > 1 else ''}" if most else "no arguments"
+            raise self.fail(f"{layer.text} takes {limit}", token)
         if parameter.name in values:
             raise self.fail(f"{parameter.name} is given twice", token)
         values[parameter.name] = self.value(parameter)
@@ -297,7 +301,8 @@ class _Parser:
                 raise self.fail(f"{parameter.name} is one of {', '.join(i.value for i in Init)}", token)
             return token.text
         if token.kind != "number":
-            raise self.fail(f"{parameter.name} is a number, not {token.text or 'the end of the text'!r}", token)
+            found = repr(token.text) if token.text else "the end of the text"
+            raise self.fail(f"{parameter.name} is a number, not {found}", token)
         if parameter.kind is int:
             return self.integer(token, parameter)
         number = float(token.text.replace("_", ""))
