@@ -161,7 +161,7 @@ def reduce(
         candidates,
         max([state.last_rowid, *(point.rowid for point in points[-1:])]),
         steps_per_second=rate,
-        seconds=max(0.0, _moment(experiment, now) - experiment.started) if experiment.started else 0.0,
+        seconds=_moment(experiment, now) - experiment.started if experiment.started else 0.0,
         seconds_left=left / rate if rate and experiment.status is Status.RUNNING else None,
         curves=curves,
         run_steps=run_steps,
@@ -186,7 +186,9 @@ def _extend(
 
 
 def _moment(experiment: ExperimentRecord, now: float) -> float:
-    return now if experiment.ended is None else experiment.ended
+    """Now, or when the experiment ended; never before its start."""
+    moment = now if experiment.ended is None else experiment.ended
+    return max(moment, experiment.started or 0.0)
 
 
 def _sampled(samples: tuple[Sample, ...], sample: Sample, experiment: ExperimentRecord) -> tuple[Sample, ...]:

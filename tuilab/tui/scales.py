@@ -37,8 +37,8 @@ class Scale:
         top = log10(self.high)
         per_decade = bottom / (top - log10(self.low))
         tiny = self.low
-        rows = [(top - log10(value)) * per_decade if value > tiny else bottom for value in values]
-        return rows if min(rows, default=0.0) >= -1.0 else [max(row, -1.0) for row in rows]
+        places = [(top - log10(value)) * per_decade if value > tiny else bottom for value in values]
+        return places if min(places, default=0.0) >= -1.0 else [max(place, -1.0) for place in places]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _fit_linear(ordered: Sequence[float], band: tuple[float, float] | None) -> S
 
 def _landmarks(ordered: Sequence[float]) -> tuple[float, float, float]:
     """The lowest value, the 95th percentile and the highest value."""
-    return ordered[0], ordered[int(0.95 * (len(ordered) - 1))], ordered[-1]
+    return ordered[0], ordered[math.ceil(0.95 * (len(ordered) - 1))], ordered[-1]
 
 
 def _widen(low: float, high: float, band_low: float, band_high: float) -> tuple[float, float]:

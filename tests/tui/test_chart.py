@@ -1,0 +1,194 @@
+"""The chart widget on a screen, and what repainting it sends."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console, RenderableType
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.app import App, ComposeResult
+from textual.containers import Horizontal
+from textual.screen import Screen
+
+from tests.tui.live_values import experiment, final_points, final_runs, tuning_points, tuning_runs
+from tests.tui.screen_text import assert_golden, screen_text
+from tuilab.tui.canvas import Glyphs, Row
+from tuilab.tui.charts import loss_chart, metric_chart
+from tuilab.tui.live import LiveState, empty, reduce
+from tuilab.tui.plot import ChartData, Series, SeriesKind, draw
+from tuilab.tui.tight import TightUpdate, tighten
+from tuilab.tui.widgets.chart import Chart, changed_runs
+
+GLYPHS: tuple[Glyphs, ...] = ("braille", "quadrant", "ascii")
+
+
+class ChartApp(App[None]):
+    """Two charts side by side; keeps what textual would send and what we send instead."""
+
+    CSS = "Chart { width: 2fr; height: 1fr; } #metric { width: 1fr; }"
+
+    def __init__(self, data: ChartData | None = None, glyphs: Glyphs = "braille", *, second: bool = False) -> None:
+        super().__init__()
+        self.chart = Chart(data, glyphs=glyphs)
+        self.second = second
+        self.updates: list[tuple[str, str]] = []
+        self.paper = Console(force_terminal=True, color_system="truecolor")
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield self.chart
+            if self.second:
+                yield Chart(id="metric")
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, ChopsUpdate | LayoutUpdate):
+            loose = renderable.render_segments(self.paper)
+            tight = tighten(renderable)
+            assert isinstance(tight, TightUpdate)
+            self.updates.append((loose, tight.render_segments(self.paper)))
+        super()._display(screen, renderable)
+
+
+def states() -> Iterator[LiveState]:
+    """An experiment as it is watched: tuning, then the final runs, a hundredth at a time."""
+    record = experiment()
+    runs = [*tuning_runs(), *final_runs()]
+    state = reduce(empty(record), record, tuning_runs(), tuning_points(), now=1001.0)
+    yield state
+    points = final_points((1.0,) * 4)
+    for start in range(0, len(points), 160):
+        state = reduce(state, record, runs, points[start : start + 160], now=1002.0)
+        yield state
+
+
+def final_state() -> LiveState:
+    return reduce(empty(experiment()), experiment(), final_runs(), final_points(), now=1010.0)
+
+
+@pytest.mark.parametrize("glyphs", GLYPHS)
+async def test_the_loss_chart_at_80x24(glyphs: Glyphs):
+    app = ChartApp(loss_chart(final_state()), glyphs)
+    async with app.run_test(size=(80, 24)):
+        assert_golden(f"chart-80x24-{glyphs}", screen_text(app))
+
+
+async def test_tuning_curves_at_80x24():
+    app = ChartApp(loss_chart(next(states())))
+    async with app.run_test(size=(80, 24)):
+        assert_golden("chart-80x24-tuning", screen_text(app))
+
+
+async def test_a_chart_without_points_says_so():
+    app = ChartApp(loss_chart(empty(experiment())))
+    async with app.run_test(size=(40, 8)):
+        assert "no points yet" in screen_text(app)
+        assert "Eval loss" in screen_text(app)
+
+
+async def test_the_chart_follows_data_glyphs_and_size():
+    app = ChartApp(None)
+    async with app.run_test(size=(60, 16)) as pilot:
+        assert "no points yet" in screen_text(app)
+        app.chart.data = loss_chart(final_state())
+        await pilot.pause()
+        assert "0.03┤" in screen_text(app)
+        app.chart.glyphs = "ascii"
+        await pilot.pause()
+        assert "aaaaA" in screen_text(app)
+        await pilot.resize_terminal(30, 10)
+        await pilot.pause()
+        narrow = screen_text(app)
+        assert max(map(len, narrow.splitlines())) == 30
+        assert "cccC" in narrow
+        app.theme = "textual-light"
+        await pilot.pause()
+        assert screen_text(app) == narrow
+
+
+def picture(screen: pyte.Screen) -> list[list[tuple[object, ...]]]:
+    """Character, colours and weight of every cell; blanks have a background only."""
+    return [
+        [
+            (" ", cell.bg) if cell.data == " " else (cell.data, cell.fg, cell.bg, cell.bold, cell.italics)
+            for cell in (screen.buffer[y][x] for x in range(screen.columns))
+        ]
+        for y in range(screen.lines)
+    ]
+
+
+async def test_tight_updates_paint_the_same_picture_as_textuals_in_far_fewer_bytes():
+    app = ChartApp(second=True)
+    async with app.run_test(size=(100, 30)) as pilot:
+        for state in states():
+            app.chart.data = loss_chart(state)
+            app.query_one("#metric", Chart).data = metric_chart(state)
+            await pilot.pause()
+    loose, tight = pyte.Screen(100, 30), pyte.Screen(100, 30)
+    loose_stream, tight_stream = pyte.Stream(loose), pyte.Stream(tight)
+    for ours in app.updates:
+        loose_stream.feed(ours[0])
+        tight_stream.feed(ours[1])
+        assert picture(loose) == picture(tight)
+    late = app.updates[len(app.updates) // 2 :]
+    assert sum(len(ours) for _, ours in late) < 0.15 * sum(len(theirs) for theirs, _ in late)
+
+
+async def test_an_update_repaints_only_the_cells_that_changed():
+    several = list(states())
+    app = ChartApp(loss_chart(several[-3]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        app.updates.clear()
+        app.chart.data = loss_chart(several[-2])
+        await pilot.pause()
+        assert sum(len(tight.encode()) for _, tight in app.updates) < 1500
+        app.updates.clear()
+        app.chart.data = loss_chart(several[-2])
+        await pilot.pause()
+        assert app.updates == []
+
+
+@given(st.text("ab ", min_size=40, max_size=40), st.text("ab ", min_size=40, max_size=40))
+def test_changed_runs_cover_every_difference_and_begin_and_end_with_one(old: str, new: str):
+    before, after = (Row(text, bytes(4 * (c != " ") for c in text)) for text in (old, new))
+    if old == new:
+        return
+    runs = list(changed_runs(before, after))
+    different = {x for x in range(40) if old[x] != new[x]}
+    covered = {x for start, end in runs for x in range(start, end)}
+    assert different <= covered
+    assert {start for start, _ in runs} | {end - 1 for _, end in runs} <= different
+    assert all(end < start for (_, end), (start, _) in pairwise(runs))
+
+
+def flat(letter: str, index: int, value: float) -> Series:
+    return Series(letter, letter, index, SeriesKind.EVAL, (0.0, 100.0), (value, value))
+
+
+@given(st.integers(0, 60), st.integers(0, 20), st.sampled_from(GLYPHS))
+def test_a_chart_of_any_size_has_its_size(width: int, height: int, glyphs: Glyphs):
+    rows = draw(loss_chart(final_state()), width, height, glyphs)
+    assert [len(row.text) for row in rows] == [len(row.inks) for row in rows] == [width] * len(rows)
+    assert len(rows) == (height if width else 0)
+
+
+@pytest.mark.parametrize("glyphs", GLYPHS)
+def test_letters_of_lines_that_end_together_do_not_cover_each_other(glyphs: Glyphs):
+    data = ChartData("Loss", tuple(flat(letter, k, 0.5) for k, letter in enumerate("ABCDEFGH")), 100.0)
+    text = "\n".join(row.text for row in draw(data, 40, 12, glyphs))
+    assert all(text.count(letter) == 1 for letter in "ABCDEFGH")
+
+
+def test_the_axes_carry_their_ticks():
+    rows = draw(ChartData("Loss", (flat("A", 0, 1.0), flat("B", 1, 0.01)), 2000.0, log_y=True), 60, 20)
+    assert [row.text.partition("┤")[0].strip() for row in rows if "┤" in row.text] == [
+        "1",
+        "0.3",
+        "0.1",
+        "0.03",
+        "0.01",
+    ]
+    assert rows[-1].text.split() == ["0", "500", "1k", "1.5k", "2k"]

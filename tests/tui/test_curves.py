@@ -1,0 +1,80 @@
+"""Halving buckets against plain lists."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuilab.store.records import Point
+from tuilab.tui.curves import CAPACITY, Curve, Curves, HalvingBuckets
+
+VALUES = st.floats(1e-6, 1e6) | st.none()
+POINTS = st.lists(st.tuples(st.integers(0, 500), VALUES), min_size=1, max_size=120)
+
+
+@given(POINTS, st.integers(2, 16), st.integers(1, 120))
+def test_buckets_hold_what_a_list_would_in_any_portions(
+    points: list[tuple[int, float | None]], capacity: int, portion: int
+):
+    buckets = HalvingBuckets(capacity)
+    for start in range(0, len(points), portion):
+        part = points[start : start + portion]
+        buckets.extend([step for step, _ in part], [value for _, value in part])
+    kept: dict[int, list[float]] = {}
+    for step, value in points:
+        if value is not None:
+            kept.setdefault(step // buckets.width, []).append(value)
+    curve = buckets.curve()
+    assert len(buckets) == len(kept) <= capacity
+    for k, (at, values) in enumerate(sorted(kept.items())):
+        assert at * buckets.width <= curve.steps[k] < (at + 1) * buckets.width
+        assert curve.values[k] == pytest.approx(sum(values) / len(values))
+        assert (curve.lows[k], curve.highs[k]) == (min(values), max(values))
+
+
+@given(st.integers(0, 10**7))
+def test_the_width_is_the_smallest_power_of_two_that_reaches_the_last_step(last: int):
+    buckets = HalvingBuckets()
+    buckets.add(last, 1.0)
+    assert buckets.width * CAPACITY > last
+    assert buckets.width == 1 or buckets.width // 2 * CAPACITY <= last
+
+
+def test_a_spike_survives_a_million_steps():
+    buckets = HalvingBuckets()
+    steps = range(0, 1_000_000, 97)
+    buckets.extend(steps, [5.0 if step == 97 * 4000 else 1.0 for step in steps])
+    curve = buckets.curve()
+    assert max(curve.highs) == 5.0
+    assert len(curve.steps) <= CAPACITY
+
+
+def test_the_mean_on_a_log_axis_is_geometric():
+    buckets = HalvingBuckets()
+    buckets.extend([3, 3], [0.1, 10.0])
+    assert buckets.curve(log=True).values == pytest.approx((1.0,))
+    assert buckets.curve(log=False).values == pytest.approx((5.05,))
+
+
+def test_values_that_are_not_finite_are_left_out():
+    buckets = HalvingBuckets()
+    buckets.extend([0, 1, 2, 3, 4], [None, math.nan, math.inf, -math.inf, 2.0])
+    assert buckets.curve() == Curve((4.0,), (2.0,), (2.0,), (2.0,))
+    assert buckets.last_mean == 2.0
+
+
+def test_a_bucket_without_values_at_the_end_is_forgotten():
+    buckets = HalvingBuckets()
+    buckets.extend([0, 9], [1.0, None])
+    assert buckets.last_mean == 1.0
+    assert buckets.curve().steps == (0.0,)
+
+
+def test_extended_curves_leave_the_old_ones_alone():
+    old = Curves.empty().extended([Point(1, 1, 0, 3.0, 2.0, 1.0)])
+    new = old.extended([Point(2, 1, 1, 30.0, None, 10.0)])
+    assert old.train_loss.curve().values == (3.0,)
+    assert new.train_loss.curve().values == (3.0, 30.0)
+    assert new.eval_loss.curve().values == (2.0,)
+    assert new.metric.curve().values == (1.0, 10.0)
