@@ -24,7 +24,7 @@ def status(cli: Cli) -> str:
 
 def test_two_keys_lead_from_the_library_to_a_running_curve(open_terminal: Open, cli: Cli) -> None:
     terminal = open_terminal()
-    terminal.wait_for("spirals")
+    terminal.wait_for("pirals")
     terminal.press("enter")
     terminal.wait_for("relu")
     terminal.press("r")
@@ -36,7 +36,7 @@ def test_two_keys_lead_from_the_library_to_a_running_curve(open_terminal: Open, 
 def test_the_interface_opens_and_leaves_the_terminal_as_it_was(open_terminal: Open, columns: int, rows: int) -> None:
     terminal = open_terminal(columns=columns, rows=rows)
     terminal.wait_for("tuilab")
-    terminal.wait_for("spirals")
+    terminal.wait_for("pirals")
     terminal.press("q")
     assert terminal.wait_until_gone() == 0
     output = bytes(terminal.output)
@@ -46,13 +46,13 @@ def test_the_interface_opens_and_leaves_the_terminal_as_it_was(open_terminal: Op
 
 def test_resizing_to_a_sliver_and_back_is_survived(open_terminal: Open, tiny: Path) -> None:
     terminal = open_terminal(str(tiny))
-    terminal.wait_for("12 relu")
+    terminal.wait_for("62 params")
     terminal.resize(40, 12)
     terminal.read(0.5)
     terminal.resize(30, 8)
     terminal.wait_for("small")
     terminal.resize(80, 24)
-    terminal.wait_for("12 relu")
+    terminal.wait_for("62 params")
 
 
 @pytest.mark.parametrize("end", ["hang up", "kill", "leave"])
@@ -60,7 +60,7 @@ def test_training_outlives_the_interface_and_a_new_one_shows_it(
     open_terminal: Open, cli: Cli, home: Path, long: Path, end: str
 ) -> None:
     terminal = open_terminal(str(long))
-    terminal.wait_for("12 relu")
+    terminal.wait_for("62 params")
     terminal.press("r")
     wait_until(lambda: status(cli) == "running")
     if end == "hang up":
@@ -89,7 +89,7 @@ def test_training_outlives_the_interface_and_a_new_one_shows_it(
 
 def test_an_idle_interface_leaves_no_process_behind(open_terminal: Open, home: Path) -> None:
     terminal = open_terminal()
-    terminal.wait_for("spirals")
+    terminal.wait_for("pirals")
     wait_until(lambda: any("--standby" in process.cmdline() for process in lab_processes(home)))
     os.kill(terminal.pid, signal.SIGKILL)
     os.waitpid(terminal.pid, 0)
@@ -100,7 +100,7 @@ def test_an_idle_interface_leaves_no_process_behind(open_terminal: Open, home: P
 
 def test_the_interface_never_maps_torch(open_terminal: Open) -> None:
     terminal = open_terminal()
-    terminal.wait_for("spirals")
+    terminal.wait_for("pirals")
     terminal.press("enter")
     terminal.wait_for("relu")
     mapped = {Path(entry.path).name for entry in psutil.Process(terminal.pid).memory_maps()}
@@ -109,7 +109,7 @@ def test_the_interface_never_maps_torch(open_terminal: Open) -> None:
 
 def test_a_locale_that_cannot_print_gets_plain_characters(open_terminal: Open) -> None:
     terminal = open_terminal(LANG="C", LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
-    terminal.wait_for("spirals")
+    terminal.wait_for("pirals")
     terminal.press("enter")
     text = terminal.wait_for("relu")
     assert text.isascii(), text

@@ -29,10 +29,10 @@ class LabRunning(LabBase):
         self._more = False
         self._painted = 0.0
         self._pace = 0.5 if over_ssh(os.environ) else 0.25
-        if self.live is not None:
-            self.look(now=True)
         self._clock = self.set_interval(POLL_SECONDS, self.look)
         self._obey_clock()
+        if self.live is not None:
+            self.look(now=True)
 
     def _obey_clock(self) -> None:
         """Tick only while something runs: an idle screen sends nothing."""
