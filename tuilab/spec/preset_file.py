@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import FileError, LabError
+from tuilab.spec.paths import user_path
 from tuilab.spec.preset_errors import preset_error
 from tuilab.spec.preset_writer import to_yaml, updated
 from tuilab.spec.task import Csv, TaskFacts, facts
@@ -66,7 +67,7 @@ def save(comparison: Comparison, path: Path) -> None:
         FileError: when the file exists and is not a preset, or cannot be written.
 
     """
-    file = path.expanduser().absolute()
+    file = user_path(str(path)).absolute()
     file = file.resolve() if file.is_symlink() else file
     text = to_yaml(comparison, file.parent)
     try:
@@ -133,7 +134,7 @@ def _resolve_paths(data: dict[str, Plain], folder: Path) -> None:
     for room in rooms:
         task = room.get("task") if isinstance(room, dict) else None
         if isinstance(task, dict) and isinstance(path := task.get("path"), str):
-            task["path"] = os.path.normpath(folder / Path(path).expanduser())
+            task["path"] = os.path.normpath(folder / user_path(path))
 
 
 def _refuse_booleans(document: Document, place: Place, written: Plain, value: object) -> None:

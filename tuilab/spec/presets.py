@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from tuilab.spec.errors import LabError
+from tuilab.spec.paths import is_there, user_path
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -28,11 +29,11 @@ def find_preset(name_or_path: str) -> Path:
 
     """
     names = preset_names()
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     if name_or_path in names:
         return preset_folder() / f"{name_or_path}.yaml"
-    if path.suffix in _SUFFIXES or len(path.parts) > 1 or path.is_file():
-        if path.exists():
+    if path.suffix in _SUFFIXES or len(path.parts) > 1 or is_there(path):
+        if is_there(path):
             return path
         raise LabError(f"{name_or_path}: no such file; the presets are {', '.join(names)}")
     beginning = [name for name in names if name_or_path and name.startswith(name_or_path)]

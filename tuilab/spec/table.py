@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import StringIO
 from itertools import islice
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 from tuilab.spec.errors import FileError, printable
+from tuilab.spec.paths import user_path
 
 MAX_BYTES = 100_000_000
 MAX_ROWS = 1_000_000
@@ -92,7 +92,7 @@ def read_table(path: str, target: str, predict: Predict = "auto") -> Table:
         FileError: with file, line and column, when the file cannot be used as it is.
 
     """
-    file = Path(path).expanduser()
+    file = user_path(path)
     try:
         status = file.stat()
     except (OSError, ValueError) as error:
@@ -121,7 +121,7 @@ def _read_cached(path: str, mtime_ns: int, size: int, target: str, predict: Pred
 
 def _text(path: str) -> str:
     try:
-        data = Path(path).expanduser().read_bytes()
+        data = user_path(path).read_bytes()
     except OSError as error:
         raise FileError(path, f"cannot be read ({error.strerror})") from error
     try:
@@ -143,22 +143,23 @@ def _text(path: str) -> str:
 def _parse(path: str, text: str, target: str) -> _Raw:
     delimiter = _delimiter(text)
     decimal_comma = delimiter == ";"
-    width = 0
+    width = line = 0
     rows: list[_Row] = []
     lines: list[int] = []
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     try:
         for cells in reader:
+            line = reader.line_num
             if not cells or (len(cells) == 1 and not cells[0].strip()):
                 continue
             width = width or _checked_width(path, cells)
             if len(cells) != width:
                 problem = f"{len(cells)} values where line {lines[0]} has {width}"
-                raise FileError(path, f"{problem}; a comma inside a value needs quotes", reader.line_num)
+                raise FileError(path, f"{problem}; a comma inside a value needs quotes", line)
             rows.append(cells if not rows else _numbers(cells, decimal_comma))
-            lines.append(reader.line_num)
+            lines.append(line)
     except csv.Error as error:
-        raise FileError(path, f"not a CSV table ({error})", reader.line_num) from error
+        raise FileError(path, f"not a CSV table ({error})", line + 1) from error
     first = [str(cell).strip() for cell in rows[0]]
     if _is_header(first, rows[1:], target):
         names = [printable(name) or f"column {index + 1}" for index, name in enumerate(first)]
