@@ -33,6 +33,7 @@ from tuilab.spec.protocol import (
 )
 from tuilab.spec.task import facts
 from tuilab.spec.training import report_steps
+from tuilab.store.locks import FileLock
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--die-in", type=Path)
@@ -41,6 +42,8 @@ parser.add_argument("--no-start", action="store_true")
 parser.add_argument("--pace", type=float, default=0.0)
 parser.add_argument("--diverge", type=float)
 parser.add_argument("--refuse", default="", help="stack that cannot be trained")
+parser.add_argument("--cuda", default="", help="names of CUDA devices that it claims to see")
+parser.add_argument("--alone", type=Path, help="do not start while another engine has a lock on this file")
 OPTIONS = parser.parse_args()
 
 
@@ -150,7 +153,12 @@ def main() -> None:
     if OPTIONS.no_start:
         print("no torch here", file=sys.stderr)
         sys.exit(3)
-    say(Ready(torch="none", device_name="scripted"))
+    if OPTIONS.alone:
+        lock = FileLock(OPTIONS.alone)
+        if not lock.try_acquire():
+            print("too little memory for two", file=sys.stderr)
+            sys.exit(4)
+    say(Ready(torch="none", device_name="scripted", cuda=tuple(OPTIONS.cuda.split())))
     requests = Requests()
     while True:
         match requests.next(wait=True):

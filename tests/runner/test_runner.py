@@ -132,6 +132,24 @@ def test_a_command_that_is_no_program_fails_the_experiment(lab, tmp_path):
     assert "nothing" in record.message
 
 
+def test_a_machine_that_takes_one_engine_only_trains_with_one(lab, tmp_path):
+    identity = lab.start("--alone", tmp_path / "alone", "--pace", 0.01)
+    assert lab.finish(identity).status is Status.FINISHED, lab.log(identity)
+
+
+def test_a_gpu_that_was_asked_for_is_the_one_that_trains(lab):
+    identity = lab.start("--cuda", "Alpha Beta", device="cuda:1")
+    record = lab.finish(identity)
+    assert (record.status, record.device) == (Status.FINISHED, "Beta (cuda:1)")
+    assert "on engine 1, cuda:1" in lab.log(identity)
+    assert lab.reader.environment(identity)["slots"] == "cuda:1"
+
+
+def test_auto_leaves_a_gpu_alone_when_the_networks_are_small(lab):
+    identity = lab.start("--cuda", "Alpha", device="auto")
+    assert lab.finish(identity).device == "scripted"
+
+
 def test_cuda_where_there_is_none_fails_with_a_sentence(lab):
     identity = lab.start(device="cuda")
     record = lab.finish(identity)

@@ -16,7 +16,7 @@ from tuilab.store.home import experiment_lock, store_file
 from tuilab.store.locks import FileLock, is_held
 from tuilab.store.reader import LAUNCH_SECONDS, Reader
 from tuilab.store.records import NewPoint, Progress, Status
-from tuilab.store.schema import MIGRATIONS, StoreError, connect, create, journal_mode, migrate, version_of
+from tuilab.store.schema import MIGRATIONS, StoreError, connect, create, migrate, version_of
 from tuilab.store.writer import Writer
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +93,7 @@ def test_an_experiment_whose_runner_is_killed_is_lost_and_ended_with_its_last_si
         lost = reader.find(identity)
         assert lost.status is Status.LOST
         assert lost.ended is not None
+        assert lost.message.startswith("its runner has vanished")
         assert reader.experiments() == [lost]
         writer.delete(identity)
         assert reader.experiments() == []
@@ -214,11 +215,11 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path):
 
 def test_a_local_store_keeps_a_write_ahead_log_and_a_remote_one_a_rollback_journal(tmp_path, monkeypatch):
     connection = create(store_file(tmp_path))
-    assert journal_mode(connection) == "wal"
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
     monkeypatch.setattr(schema, "on_network", lambda path: True)
     remote = create(tmp_path / "remote.sqlite3")
-    assert journal_mode(remote) == "delete"
+    assert remote.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     remote.close()
 
 
@@ -256,6 +257,7 @@ def test_a_reader_keeps_up_after_its_own_process_has_written_and_another_has_com
         with Writer(tmp_path) as writer:
             writer.create_experiment(COMPARISON)
         other = start(COME_AND_GO, tmp_path)
+        assert other.stdout
         assert other.stdout.readline()
         assert len(reader.experiments()) == 4
         other.communicate()

@@ -42,14 +42,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("name an experiment, or say --standby")
     _set_up()
     pool = EnginePool(shlex.split(arguments.engine))
+    patience = 0.0
     try:
         experiment = _wait(pool, arguments.home) if arguments.standby else arguments.experiment
-        return 0 if experiment is None else _run(arguments.home, experiment, pool)
+        if experiment is None:
+            return 0
+        patience = END_SECONDS
+        return _run(arguments.home, experiment, pool)
     except Exception:  # the process's outermost edge
         log.exception("the runner ends")
         return 1
     finally:
-        pool.close(END_SECONDS)
+        pool.close(patience)
 
 
 def _set_up() -> None:

@@ -16,6 +16,7 @@ READY_SECONDS = 120.0
 """How long an engine may take until it says that it is ready; importing torch from a cold disk is slow."""
 _START_FAILURES = 2
 """Engines in a row that may die before they are ready."""
+_NO_LIMIT = 1_000_000
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Crew:
         self._slots = Slots(home, ())
         self._groups = itertools.count(1)
         self._start_failures = 0
+        self._most_engines = _NO_LIMIT
 
     @property
     def held(self) -> int:
@@ -132,10 +134,11 @@ class Crew:
         """Put pending jobs on free slots, as far as there are any; returns the tasks that begin or go on."""
         if self.paused:
             return []
-        self._slots.hold(len(self.tasks) + len(self.pending))
+        wanted = min(len(self.tasks) + len(self.pending), self._most_engines)
+        self._slots.hold(wanted)
         begun = [task for task in self.tasks if task.slot is None and self._wake(task)]
         if self.pending:
-            self.pool.grow(min(len(self.pending) + len(self.tasks), max(self._slots.held, len(self.tasks))))
+            self.pool.grow(min(wanted, max(self._slots.held, len(self.tasks))))
         while self.pending and (engine := self._idle_engine()) and (slot := self._slots.take()):
             begun.append(self._begin(self.pending.pop(0), engine, slot))
         if not self.pending:
@@ -160,13 +163,21 @@ class Crew:
             cause = engine.autopsy()
             log.warning("%s %s", engine.name, cause)
             if engine.ready is None:
-                self._start_failures += 1
-                if self._start_failures >= _START_FAILURES:
-                    raise LabError(f"the training engine does not start: it {cause}")
+                self._missed(cause)
             for task in [task for task in self.tasks if task.engine is engine]:
                 self.end(task)
                 orphans.append((task, cause))
         return orphans
+
+    def _missed(self, cause: str) -> None:
+        """An engine died before it was ready: where others work, they are as many as the machine takes."""
+        self._start_failures += 1
+        if self._start_failures < _START_FAILURES:
+            return
+        if not any(engine.ready for engine in self.pool.engines):
+            raise LabError(f"the training engine does not start: it {cause}")
+        self._most_engines = len(self.pool.engines)
+        log.warning("going on with %d engines", self._most_engines)
 
     def started(self) -> None:
         """Note that an engine has become ready."""

@@ -19,6 +19,7 @@ UPDATE_PROGRESS = """UPDATE experiments SET status = :status, message = :message
 UPDATE_RUN = """UPDATE runs SET status = :status, step = :step, reason = :reason, train_loss = :train_loss,
     train_metric = :train_metric, val_loss = :val_loss, val_metric = :val_metric, test_loss = :test_loss,
     test_metric = :test_metric, dead_fraction = :dead_fraction, seconds = :seconds WHERE id = :id"""
+LOST_MESSAGE = "its runner has vanished: it was killed, or the machine was restarted"
 _RUN_FIELDS = tuple(field.name for field in fields(RunRecord))
 
 
@@ -80,7 +81,7 @@ def experiment_record(
         comparison=comparison,
         source=row["source"],
         status=status,
-        message=row["message"],
+        message=LOST_MESSAGE if status is Status.LOST else row["message"],
         created=row["created"],
         started=row["started"],
         ended=row["heartbeat"] if status is Status.LOST else row["ended"],

@@ -209,12 +209,6 @@ def _refuse_newer(path: Path, version: int) -> None:
         )
 
 
-def journal_mode(connection: sqlite3.Connection) -> str:
-    """``wal`` where readers and the writer do not wait for each other, else the rollback journal's mode."""
-    mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    return mode
-
-
 def on_network(path: Path) -> bool:
     """Whether the file lies on a network file system, where a write-ahead log is not safe."""
     import psutil
