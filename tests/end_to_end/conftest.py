@@ -1,5 +1,6 @@
 """A lab of its own for every test, and the ways into it: the command line and a terminal."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -32,7 +33,8 @@ def home(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "lab"
     yield folder
     for process in lab_processes(folder):
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def lab_processes(folder: Path) -> list[psutil.Process]:
