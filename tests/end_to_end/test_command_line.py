@@ -14,7 +14,7 @@ import pytest
 from tests.end_to_end.conftest import Cli, environment, lab_processes
 
 
-def document(done: subprocess.CompletedProcess[str]) -> dict:
+def document(done: subprocess.CompletedProcess[str]):
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
