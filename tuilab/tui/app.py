@@ -238,9 +238,6 @@ class LabApp(App[None]):
     def watch_glyphs(self, old: "Glyphs", new: "Glyphs") -> None:
         for screen in self.screen_stack:
             screen.set_class(new == "ascii", "-ascii")
-        if "ascii" in (old, new):
-            self.refresh_css(animate=False)
-        self.screen.refresh(recompose=False)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes()[0].variables

@@ -32,14 +32,16 @@ def fit_columns(columns: Sequence[Column], width: int) -> dict[str, int]:
     Columns are dropped from the highest rank down; what is left over goes to those that grow.
     """
     kept = list(columns)
-    while len(kept) > 1 and sum(column.width + 1 for column in kept) > width:
+    while len(kept) > 1 and sum(column.width + 1 for column in kept) > width + 1:
         kept.remove(max(reversed(kept), key=lambda column: column.rank))
-    room = max(0, width - sum(column.width + 1 for column in kept))
+    room = max(0, width + 1 - sum(column.width + 1 for column in kept))
     shares = sum(column.grow for column in kept)
-    return {
-        column.name: max(1, column.width + (room * column.grow // shares if shares else 0))
-        for column in kept
-    }  # fmt: skip
+    widths = {}
+    for column in kept:
+        share = room * column.grow // shares if shares else 0
+        widths[column.name] = max(1, column.width + share)
+        room, shares = room - share, shares - column.grow
+    return widths
 
 
 def header_span(columns: Sequence[Column], widths: dict[str, int]) -> Span:

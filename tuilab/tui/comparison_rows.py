@@ -47,16 +47,16 @@ class ComparisonRows:
     @cached_property
     def _columns(self) -> tuple[Column, ...]:
         return (
-            Column("candidate", 13, grow=3, text=True),
-            Column("params", 9, rank=1),
+            Column("candidate", 10, grow=3, text=True),
+            Column("params", 8, rank=1),
             Column("vs", 7, rank=5),
             Column("macs", 9, rank=8),
-            Column(self.metric, 14, rank=0, grow=1),
+            Column(self.metric, 13, rank=0, grow=1),
             Column("seeds", 5, rank=4),
             Column("fail", 4, rank=7),
             Column("steps/s", 8, rank=6),
             Column("lr", 6, rank=6),
-            Column("progress", 7, rank=2, grow=3, text=True),
+            Column("done", 6, rank=2, grow=3, text=True),
         )
 
     @cached_property
@@ -104,7 +104,7 @@ class ComparisonRows:
             case "lr":
                 lr = live.lr if live else None
                 return (Span(right(f"{lr:g}" if lr is not None else "", width), "dim"),)
-            case "progress":
+            case "done":
                 return _progress_bar(live, width, index)
             case _:
                 text = with_half_width(result.mean, result.half_width) if result else ""

@@ -44,15 +44,16 @@ def value(number: float | None) -> str:
 
 
 def with_half_width(mean: float | None, half_width: float | None) -> str:
-    """``0.0136 ±0.0022``: digits as far as the half-width makes sense of them."""
+    """``0.0136±0.0022``: digits as far as the half-width makes sense of them."""
     if mean is None:
         return "–"
     if half_width is None or not isfinite(half_width):
         return value(mean)
     if half_width == 0:
-        return f"{value(mean)} ±0"
-    decimals = min(6, max(0, 1 - floor(log10(half_width))))
-    return f"{mean:.{decimals}f} ±{half_width:.{decimals}f}"
+        return f"{value(mean)}±0"
+    decimals = max(0, 1 - floor(log10(half_width)))
+    decimals = min(6, decimals if decimals <= 4 else max(4, decimals - 1))
+    return f"{mean:.{decimals}f}±{half_width:.{decimals}f}"
 
 
 def rate(number: float | None) -> str:

@@ -5,8 +5,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import DescendantFocus
 from textual.reactive import reactive
-from textual.widget import Widget
 
 from tuilab.spec.errors import LabError
 from tuilab.store.records import ExperimentRecord
@@ -49,6 +49,8 @@ class LabScreen(LabEditing, LabRunning):
 
     zoomed: reactive[str] = reactive("", init=False)
     """Id of the pane that has the whole screen; empty when all share it."""
+    pane: reactive[str] = reactive("stack", init=False)
+    """Id of the pane that has, or last had, the focus."""
 
     def __init__(self, bench: Bench, experiment: ExperimentRecord | None = None, *, run: bool = False) -> None:
         """Make the screen.
@@ -96,6 +98,7 @@ class LabScreen(LabEditing, LabRunning):
     def _take_glyphs(self) -> None:
         for chart in self.query(Chart):
             chart.glyphs = self.lab.glyphs
+        self.show_bench()
 
     # What is shown
 
@@ -141,7 +144,6 @@ class LabScreen(LabEditing, LabRunning):
         budget.rows = BudgetRows(bench.counts(), self._reference(bench), rule)
         budget.entitle(budget_title(rule, self._reference(bench)))
         budget.cursor = bench.selected
-        budget.styles.height = min(len(budget.rows), 8) + 2
 
     def _reference(self, bench: Bench) -> int:
         try:
@@ -174,7 +176,6 @@ class LabScreen(LabEditing, LabRunning):
         table.rows = ComparisonRows(tuple(entries), self._reference(bench), bench.facts.metric)
         table.entitle("Comparison", self._verdict())
         table.cursor = bench.selected
-        table.styles.height = min(len(entries), 10) + 3
 
     def _verdict(self) -> str:
         result = self.live.experiment.result if self.live is not None else None
@@ -215,12 +216,6 @@ class LabScreen(LabEditing, LabRunning):
         """Whether there is room for one pane only."""
         return self.size.width < 70 or self.size.height < 20
 
-    @property
-    def pane(self) -> str:
-        """Id of the pane that has the focus."""
-        focused = self.focused
-        return focused.id if focused is not None and focused.id in PANES else "stack"
-
     def watch_zoomed(self) -> None:
         self._arrange()
 
@@ -231,8 +226,9 @@ class LabScreen(LabEditing, LabRunning):
         for name in PANES:
             pane = self.query_one(f"#{name}")
             pane.set_class(name == alone, "-shown")
+        around = self.query_one(f"#{alone}").ancestors if alone else []
         for container in self.query("#left, #right, #charts"):
-            container.set_class(any(isinstance(pane, Widget) for pane in container.query(".-shown")), "-shown")
+            container.set_class(container in around, "-shown")
         self.call_after_refresh(self._show_sized)
 
     def _show_tabs(self) -> None:
@@ -243,19 +239,33 @@ class LabScreen(LabEditing, LabRunning):
             spans += [Span(f" {number}", "key"), Span(f" {name} ", "strong accent" if name == self.pane else "dim")]
         self.query_one("#tabs", LineView).rows = Text((tuple(spans),))
 
-    def on_descendant_focus(self) -> None:
-        if self.small and not self.zoomed:
-            self._arrange()
-        elif self.zoomed and self.pane != self.zoomed:
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        if event.widget.id in PANES:
+            self.pane = event.widget.id
+
+    def watch_pane(self) -> None:
+        if self.zoomed:
             self.zoomed = self.pane
+        elif self.small:
+            self._arrange()
 
     def action_pane(self, number: int) -> None:
         """Go to a pane by its number."""
-        name = PANES[number]
+        self._go(PANES[number])
+
+    def action_next_pane(self, step: int) -> None:
+        """Go to the next or previous pane: of those on screen, or of all where one has the screen."""
+        alone = self.has_class("-alone")
+        names = [name for name in PANES if alone or self.query_one(f"#{name}").display]
+        self._go(names[(names.index(self.pane) + step) % len(names)] if self.pane in names else names[0])
+
+    def _go(self, name: str) -> None:
+        """Show a pane, alone where there is no room for it beside the others, and give it the focus."""
         pane = self.query_one(f"#{name}")
-        if not pane.display or not pane.size.height:
+        if not pane.display and not self.small:
             self.zoomed = name
-        pane.focus()
+        self.pane = name
+        self.call_after_refresh(pane.focus)
 
     def action_zoom(self) -> None:
         """Give the whole screen to the pane with the focus, or back to all."""

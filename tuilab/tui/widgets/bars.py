@@ -109,6 +109,12 @@ class KeyBar(Widget):
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
         self._changed(self.screen)
+        if hasattr(self.app, "glyphs"):
+            self.watch(self.app, "glyphs", self.repaint, init=False)
+
+    def repaint(self) -> None:
+        """Paint the line again."""
+        self.refresh()
 
     def _changed(self, screen: Screen[object]) -> None:
         if screen is self.screen and self.is_attached:

@@ -102,8 +102,20 @@ class LineView(Widget, can_focus=True):
     def validate_cursor(self, cursor: int) -> int:
         return max(0, min(cursor, len(self.rows) - 1))
 
-    def watch_rows(self) -> None:
+    def on_mount(self) -> None:
+        if hasattr(self.app, "glyphs"):
+            self.watch(self.app, "glyphs", self.repaint, init=False)
+
+    def repaint(self) -> None:
+        """Paint every line again."""
+        self._painted.clear()
+        self.refresh()
+
+    def watch_rows(self, old: Rows, new: Rows) -> None:
         """Show new rows, keeping the cursor where it still exists."""
+        height = self.styles.height
+        if len(old) != len(new) and height is not None and height.is_auto:
+            self.refresh(layout=True)
         if self.cursor >= len(self.rows):
             self.set_reactive(LineView.cursor, max(0, len(self.rows) - 1))
         self._keep_in_view()

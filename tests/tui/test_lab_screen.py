@@ -1,0 +1,200 @@
+"""The lab screen: what it shows, how it is edited, how it watches."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.lab_store import bench_stacks, lab_of, notices, opened, preset_file, record
+from tests.tui.live_values import COMPARISON
+from tests.tui.screen_text import assert_golden, screen_text
+from tuilab.store.reader import Reader
+from tuilab.store.records import Status
+from tuilab.tui.screens.library import LibraryScreen
+from tuilab.tui.screens.question import QuestionScreen
+from tuilab.tui.widgets.chart import Chart
+
+SIZES = [(80, 24), (160, 45), (60, 18)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_comparison_opens_on_the_bench(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with opened(tmp_path, size=size, path=preset_file(tmp_path)) as (app, _pilot):
+        assert_golden(f"bench-{size[0]}x{size[1]}", screen_text(app))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_finished_experiment_shows_its_curves_and_result(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with opened(tmp_path, size=size, attach=record(tmp_path)) as (app, _pilot):
+        assert_golden(f"finished-{size[0]}x{size[1]}", screen_text(app))
+
+
+async def test_a_running_experiment_says_how_far_it_is(tmp_path: Path) -> None:
+    async with opened(tmp_path, size=(160, 45), attach=record(tmp_path, Status.RUNNING, part=0.4)) as (app, pilot):
+        await pilot.pause()
+        text = screen_text(app)
+        assert "▶ running 40%" in text
+        assert "0/10" in text
+
+
+async def test_news_in_the_store_reach_the_screen(tmp_path: Path) -> None:
+    identity = record(tmp_path, Status.RUNNING, part=0.4)
+    async with opened(tmp_path, attach=identity) as (app, pilot):
+        from tuilab.store.records import Progress
+        from tuilab.store.writer import Writer
+
+        assert lab_of(app).running
+        with Writer(tmp_path) as writer:
+            writer.write(identity, progress=Progress(Status.STOPPED, "stopped by a person", 1000.0, 1010.0, "cpu"))
+        lab_of(app).look(now=True)
+        await pilot.pause()
+        assert not lab_of(app).running
+        assert "■ stopped" in screen_text(app)
+
+
+async def test_typing_shows_at_once_what_a_stack_costs_and_escape_loses_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await pilot.press("i", "space", "1", "2", "space", "r", "e", "l", "u")
+        await pilot.pause()
+        assert "1,538 params" in screen_text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert bench_stacks(app) == ["100 relu", "2*(19 relu)", ""]
+        assert "502 params" in screen_text(app)
+
+
+async def test_wrong_notation_is_marked_at_its_column_and_keeps_what_was_there(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await pilot.press("i", "space", "r", "e", "l", "o")
+        await pilot.pause()
+        lines = screen_text(app).splitlines()
+        typed = next(line for line in lines if "100 relu relo" in line)
+        mark = next(line for line in lines if line.strip() == "^")
+        assert mark.index("^") == typed.index("relo")
+        assert "did you mean 'relu'?" in screen_text(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert bench_stacks(app)[0] == "100 relu"
+        assert "relo" in screen_text(app)
+
+
+async def test_an_accepted_edit_can_be_undone_and_redone(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await pilot.press("i", "space", "7", "enter")
+        await pilot.pause()
+        assert bench_stacks(app)[0] == "100 relu 7"
+        assert "edited" in screen_text(app)
+        await pilot.press("u")
+        assert bench_stacks(app)[0] == "100 relu"
+        await pilot.press("ctrl+y")
+        assert bench_stacks(app)[0] == "100 relu 7"
+
+
+async def test_candidates_are_added_duplicated_renamed_moved_and_deleted(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await pilot.press("right_square_bracket", "D")
+        assert bench_stacks(app) == ["100 relu", "2*(19 relu)", "2*(19 relu)", ""]
+        await pilot.press("R")
+        await pilot.press("ctrl+u", "t", "w", "i", "n", "enter")
+        await pilot.pause()
+        await pilot.press("greater_than_sign")
+        bench = lab_of(app).bench
+        assert bench is not None
+        assert [c.name for c in bench.comparison.candidates] == ["wide", "deep", "linear", "twin"]
+        await pilot.press("x")
+        assert bench_stacks(app) == ["100 relu", "2*(19 relu)", ""]
+        await pilot.press("n")
+        await pilot.press("5", "enter")
+        await pilot.pause()
+        assert bench_stacks(app) == ["100 relu", "2*(19 relu)", "", "5"]
+
+
+async def test_a_name_that_is_taken_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await pilot.press("R", "ctrl+u", "d", "e", "e", "p", "enter")
+        await pilot.pause()
+        assert "already" in notices(app)
+
+
+async def test_a_finished_experiment_is_not_rewritten_by_editing(tmp_path: Path) -> None:
+    identity = record(tmp_path)
+    async with opened(tmp_path, attach=identity) as (app, pilot):
+        await pilot.press("x")
+        await pilot.pause()
+        assert "edited" in screen_text(app)
+        with Reader(tmp_path) as reader:
+            stored = reader.experiment(identity)
+        assert stored is not None
+        assert stored.comparison == COMPARISON
+
+
+async def test_every_pane_zooms_to_the_whole_screen_and_back(tmp_path: Path) -> None:
+    async with opened(tmp_path, attach=record(tmp_path)) as (app, pilot):
+        before = screen_text(app)
+        for pane in ("stack", "budget", "loss", "table"):
+            lab_of(app).query_one(f"#{pane}").focus()
+            await pilot.press("z")
+            await pilot.pause()
+            assert lab_of(app).query_one(f"#{pane}").outer_size == (80, 22)
+            await pilot.press("escape")
+            await pilot.pause()
+        lab_of(app).query_one("#stack").focus()
+        await pilot.pause()
+        assert screen_text(app) == before
+
+
+async def test_on_a_small_screen_the_panes_are_tabs(tmp_path: Path) -> None:
+    async with opened(tmp_path, size=(60, 18), attach=record(tmp_path)) as (app, pilot):
+        for key, pane in (("3", "loss"), ("5", "table"), ("4", "metric"), ("1", "stack")):
+            await pilot.press(key)
+            await pilot.pause()
+            assert lab_of(app).pane == pane
+            assert lab_of(app).query_one(f"#{pane}").outer_size.width == 60
+        chart = lab_of(app).query_one("#metric", Chart)
+        assert chart.data is not None
+        assert chart.data.series
+
+
+async def test_growing_and_shrinking_the_terminal_ends_where_it_began(tmp_path: Path) -> None:
+    async with opened(tmp_path, attach=record(tmp_path)) as (app, pilot):
+        before = screen_text(app)
+        for size in ((40, 12), (30, 8), (200, 60), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            if size == (30, 8):
+                assert "too small" in screen_text(app)
+        assert screen_text(app) == before
+
+
+async def test_leaving_asks_once_while_something_runs_and_enter_leaves_it_running(tmp_path: Path) -> None:
+    identity = record(tmp_path, Status.RUNNING, part=0.4)
+    async with opened(tmp_path, attach=identity) as (app, pilot):
+        await pilot.press("q")
+        await pilot.pause()
+        assert isinstance(app.screen, QuestionScreen)
+        await pilot.press("enter")
+        await pilot.pause()
+    with Reader(tmp_path) as reader:
+        stored = reader.experiment(identity)
+    assert stored is not None
+    assert stored.status is Status.RUNNING
+
+
+async def test_escape_returns_to_the_library(tmp_path: Path) -> None:
+    async with opened(tmp_path, attach=record(tmp_path)) as (app, pilot):
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, LibraryScreen)
+
+
+async def test_a_name_full_of_markup_is_shown_as_it_is(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await pilot.press("R", "ctrl+u", *"[b]x", "enter")
+        await pilot.pause()
+        assert "─ A [b]x ─" in screen_text(app)
+
+
+async def test_plain_characters_are_all_ascii(tmp_path: Path) -> None:
+    async with opened(tmp_path, size=(160, 45), attach=record(tmp_path)) as (app, pilot):
+        app.glyphs = "ascii"
+        await pilot.pause()
+        assert [c for c in screen_text(app) if not c.isascii()] == []
