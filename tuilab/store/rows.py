@@ -14,8 +14,8 @@ SELECT_RUNS = """SELECT id, candidate, phase, seed_index, lr, status, step, reas
     val_metric, test_loss, test_metric, dead_fraction, seconds FROM runs"""
 SELECT_POINTS = "SELECT id, run, step, train_loss, eval_loss, metric FROM points"
 UPDATE_PROGRESS = """UPDATE experiments SET status = :status, message = :message, started = :started, ended = :ended,
-    device = :device, planned_steps = :planned_steps, done_steps = :done_steps, result = :result
-    WHERE number = :number"""
+    device = :device, planned_steps = :planned_steps, done_steps = :done_steps WHERE number = :number"""
+UPDATE_RESULT = "UPDATE experiments SET result = ? WHERE number = ?"
 UPDATE_RUN = """UPDATE runs SET status = :status, step = :step, reason = :reason, train_loss = :train_loss,
     train_metric = :train_metric, val_loss = :val_loss, val_metric = :val_metric, test_loss = :test_loss,
     test_metric = :test_metric, dead_fraction = :dead_fraction, seconds = :seconds WHERE id = :id"""
@@ -40,7 +40,6 @@ def comparison_from_text(text: str) -> Comparison:
 
 def progress_values(progress: Progress, number: int) -> dict[str, str | int | float | None]:
     """The values of ``UPDATE_PROGRESS`` for the experiment with this number."""
-    result = None if progress.result is None else json.dumps(result_to_json(progress.result), ensure_ascii=False)
     return {
         "status": progress.status.value,
         "message": progress.message,
@@ -49,7 +48,6 @@ def progress_values(progress: Progress, number: int) -> dict[str, str | int | fl
         "device": progress.device,
         "planned_steps": progress.planned_steps,
         "done_steps": progress.done_steps,
-        "result": result,
         "number": number,
     }
 
@@ -92,8 +90,13 @@ def experiment_record(
     )
 
 
+def result_to_text(result: Result | None) -> str | None:
+    """The result as the store keeps it."""
+    return None if result is None else json.dumps(result_to_json(result), ensure_ascii=False, separators=(",", ":"))
+
+
 def result_from_text(text: str) -> Result:
-    """The result that ``progress_values`` wrote.
+    """The result that ``result_to_text`` wrote.
 
     Raises:
         ValueError: when this version of tuilab does not know such a result.

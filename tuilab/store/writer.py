@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
@@ -15,8 +15,19 @@ from tuilab.store.home import experiment_lock, log_file, make_home, store_file
 from tuilab.store.ids import new_id
 from tuilab.store.locks import FileLock
 from tuilab.store.records import Command, NewPoint, NewRun, Progress, RunRecord, SentCommand, Status
-from tuilab.store.rows import UPDATE_PROGRESS, UPDATE_RUN, comparison_to_text, progress_values, run_values
+from tuilab.store.rows import (
+    UPDATE_PROGRESS,
+    UPDATE_RESULT,
+    UPDATE_RUN,
+    comparison_to_text,
+    progress_values,
+    result_to_text,
+    run_values,
+)
 from tuilab.store.schema import POINT_BITS, create, told
+
+if TYPE_CHECKING:
+    from tuilab.analysis.result import Result
 
 
 class Writer:
@@ -36,6 +47,7 @@ class Writer:
         self.home = home
         self.path = store_file(home)
         self._connection = create(self.path)
+        self._result: tuple[str, Result | None] = ("", None)
 
     def __enter__(self) -> Self:
         return self
@@ -140,6 +152,10 @@ class Writer:
             connection.execute("UPDATE experiments SET heartbeat = ? WHERE number = ?", (time.time(), number))
             if progress is not None:
                 connection.execute(UPDATE_PROGRESS, progress_values(progress, number))
+                if (experiment, progress.result) != self._result:
+                    connection.execute(UPDATE_RESULT, (result_to_text(progress.result), number))
+        if progress is not None:
+            self._result = experiment, progress.result
 
     def send(self, experiment: str, command: Command) -> int:
         """Leave a command for the experiment's runner, and return the command's id."""
