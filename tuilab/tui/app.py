@@ -14,10 +14,12 @@ from textual.screen import Screen
 from tuilab.tui.look import DARK, themes
 from tuilab.tui.palette import NEXT_GLYPHS, default_glyphs
 from tuilab.tui.screens.library import LibraryScreen
+from tuilab.tui.tight import tighten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from rich.console import RenderableType
     from textual.command import Provider
 
     from tuilab.runner.client import Standby
@@ -238,6 +240,10 @@ class LabApp(App[None]):
     def watch_glyphs(self, old: "Glyphs", new: "Glyphs") -> None:
         for screen in self.screen_stack:
             screen.set_class(new == "ascii", "-ascii")
+
+    def _display(self, screen: Screen[object], renderable: "RenderableType | None") -> None:
+        """Paint with as few bytes as may be."""
+        super()._display(screen, tighten(renderable))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes()[0].variables
