@@ -109,9 +109,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=45)
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
-    print(
-        f"{options.candidates} x {options.points:,} points at {options.columns}x{options.lines}; CPU per update:"
-    )
+    print(f"{options.candidates} x {options.points:,} points at {options.columns}x{options.lines}; CPU per update:")
     print(f"{'glyphs':10} {'points in':>10} {'curves':>8} {'draw':>8} {'bytes':>8} {'textual':>8}")
     glyphs: Glyphs
     for glyphs in ("braille", "quadrant", "ascii"):

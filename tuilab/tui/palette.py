@@ -155,23 +155,3 @@ def _locale_is_utf8(environment: Mapping[str, str]) -> bool:
             continue
         return "utf8" in locale.lower().replace("-", "")
     return True
-
-
-def bar(fraction: float, width: int, glyphs: Glyphs = "braille") -> str:
-    """A progress bar of exactly ``width`` cells: ``━━━━╾───`` or ``####....``.
-
-    Args:
-        fraction: done, 0 to 1; clamped. Only 1 fills the bar, and anything begun shows.
-        width: cells.
-        glyphs: ASCII, or lines (both kinds of dots).
-
-    """
-    if width <= 0:
-        return ""
-    halves = min(max(int(fraction * width * 2), 0), 2 * width)
-    if glyphs == "ascii":
-        filled = max(halves // 2, 1 if fraction > 0 else 0)
-        return "#" * filled + "." * (width - filled)
-    halves = max(halves, 1 if fraction > 0 else 0)
-    filled, half = divmod(halves, 2)
-    return "━" * filled + "╾" * half + "─" * (width - filled - half)

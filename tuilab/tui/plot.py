@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from tuilab.tui.canvas import Canvas, Glyphs, Ink, Row, ink
 from tuilab.tui.scales import Scale, Tick, fit, x_ticks, y_ticks
@@ -118,6 +119,20 @@ def _frame(x_max: float, scale: Scale, width: int, height: int) -> _Frame:
     return _Frame(scale, left, bottom, across, ticks, x_ticks(x_max, max(1, across // 12)))
 
 
+class _Marks(NamedTuple):
+    """Characters of the axes."""
+
+    line: str
+    pole: str
+    corner: str
+    y_tick: str
+    x_tick: str
+
+
+_AXES = _Marks("─", "│", "└", "┤", "┬")
+_ASCII_AXES = _Marks("-", "|", "+", "+", "+")
+
+
 class _Plot:
     """Draws the parts of one chart."""
 
@@ -142,30 +157,39 @@ class _Plot:
 
     def axes(self) -> None:
         """Axis lines, ticks, labels and the sparse grid."""
+        marks = _ASCII_AXES if self._canvas.glyphs == "ascii" else _AXES
+        if self._frame.bottom < self._canvas.height:
+            self._canvas.write(self._frame.left, self._frame.bottom, marks.line * self._frame.width, Ink.AXIS)
+        self._grid(self._y_axis(marks), self._x_axis(marks))
+
+    def _y_axis(self, marks: _Marks) -> list[int]:
+        """Draw the axis; the dot rows of its ticks."""
         canvas, frame = self._canvas, self._frame
-        wide = frame.left + frame.width
-        if frame.bottom < canvas.height:
-            canvas.write(frame.left, frame.bottom, "─" * frame.width, Ink.AXIS)
         if frame.left:
             for row in range(frame.bottom):
-                canvas.write(frame.left - 1, row, "│", Ink.AXIS)
+                canvas.write(frame.left - 1, row, marks.pole, Ink.AXIS)
             if frame.bottom < canvas.height:
-                canvas.write(frame.left - 1, frame.bottom, "└", Ink.AXIS)
+                canvas.write(frame.left - 1, frame.bottom, marks.corner, Ink.AXIS)
         rows = [round(y) for y in self._scale.rows([tick.value for tick in frame.y_ticks], self._rows)]
         for tick, row in zip(frame.y_ticks, rows, strict=True):
             cell = min(max(row // self._down, 0), frame.bottom - 1)
             canvas.write(frame.left - 1 - len(tick.label), cell, tick.label, Ink.LABEL)
-            canvas.write(frame.left - 1, cell, "┤", Ink.AXIS)
+            canvas.write(frame.left - 1, cell, marks.y_tick, Ink.AXIS)
+        return rows
+
+    def _x_axis(self, marks: _Marks) -> list[int]:
+        """Write ticks and labels where there is room; the dot columns of the ticks."""
+        canvas, frame = self._canvas, self._frame
         columns = self._x(tick.value for tick in frame.x_ticks)
         if frame.bottom == canvas.height - 2:
-            free = 0
+            free, edge = 0, frame.left + frame.width + 1
             for tick, column in zip(frame.x_ticks, columns, strict=True):
                 cell = frame.left + column // self._across
-                canvas.write(cell, frame.bottom, "┬", Ink.AXIS)
-                start = min(max(cell - (len(tick.label) - 1) // 2, free), wide + 1 - len(tick.label))
+                canvas.write(cell, frame.bottom, marks.x_tick, Ink.AXIS)
+                start = min(max(cell - (len(tick.label) - 1) // 2, free), edge - len(tick.label))
                 canvas.write(start, frame.bottom + 1, tick.label, Ink.LABEL)
                 free = start + len(tick.label) + 1
-        self._grid(rows, columns)
+        return columns
 
     def _grid(self, rows: Sequence[int], columns: Sequence[int]) -> None:
         if len(columns) < 2:

@@ -29,7 +29,7 @@ class Chart(Widget):
         border-subtitle-color: $foreground 50%;
         min-width: 20;
         min-height: 6;
-        &.-ascii { border: solid $foreground 22%; }
+        &.-ascii { border: ascii $foreground 22%; }
     }
     """
 
@@ -75,8 +75,6 @@ class Chart(Widget):
             return Strip.blank(width, self.rich_style)
         look = self._look()
         spans = self._rows[y].spans(self._cuts.get(y, ()))
-        if self.glyphs == "ascii":
-            spans = ((to_ascii(text), number) for text, number in spans)
         return Strip([Segment(text, ink_style(number, look)) for text, number in spans], width)
 
     def _name_borders(self) -> None:
