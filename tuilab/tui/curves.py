@@ -47,11 +47,6 @@ class HalvingBuckets:
         return 1 << self._shift
 
     @property
-    def last_step(self) -> float | None:
-        """The step in the middle of the last bucket that has values."""
-        return self._middle(len(self._counts) - 1) if self._counts else None
-
-    @property
     def last_mean(self) -> float | None:
         """The mean of the last bucket that has values."""
         return self._sums[-1] / self._counts[-1] if self._counts else None

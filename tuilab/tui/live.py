@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from tuilab.runner.plan import planned_steps
 from tuilab.spec.comparison import LETTERS
-from tuilab.spec.training import Training
 from tuilab.store.records import ExperimentRecord, Phase, Point, RunRecord, Status
 from tuilab.tui.curves import Curves
 
@@ -238,17 +237,13 @@ def _candidate(
         curves=shown or curves.get((index, best)) or Curves.empty(),
         curves_phase=Phase.TUNING if shown is None and best is not None else Phase.FINAL,
         steps_done=steps_done,
-        steps_planned=max(steps_done, _planned(experiment, training, runs)),
+        steps_planned=max(steps_done, planned_steps(training, comparison.protocol, runs)),
         run_steps=training.steps,
         seeds_done=sum(run.status is Status.FINISHED for run in finals),
         seeds_planned=len(finals) or comparison.protocol.final_seeds,
         failures=sum(run.status is Status.FAILED for run in finals),
         steps_per_second=(result.steps_per_second if result else None) or rate,
     )
-
-
-def _planned(experiment: ExperimentRecord, training: Training, runs: Sequence[RunRecord]) -> int:
-    return planned_steps(training, experiment.comparison.protocol, runs)
 
 
 def _status(experiment: ExperimentRecord, runs: Sequence[RunRecord], finals: Sequence[RunRecord]) -> Status:

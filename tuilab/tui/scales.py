@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _MIN_DECADES = 0.3
-_FALLOFF_LOG = 1.5
+_FALLOFF_LOG = 0.6
 """Decades by which a value may exceed the typical one before it is cut off."""
 _FALLOFF_LINEAR = 3.0
 """Multiple of the typical span by which a value may exceed it before it is cut off."""
