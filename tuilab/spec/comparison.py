@@ -29,7 +29,8 @@ class Candidate(Value):
     """One network with its training."""
 
     name: Name
-    stack: StackField = ()
+    """What it is called on screen; short, and its own."""
+    stack: Annotated[StackField, Field(json_schema_extra={"default": ""})] = ()
     training: Training | None = None
     """Where it differs from the comparison's training; in a file only the differing fields are written."""
 
@@ -88,6 +89,7 @@ class Expectation(Value):
 
     candidate: Name
     against: Name
+    """The candidate that it is compared with."""
     verdict: VerdictKind
     sign: Literal["lower", "higher", "either"] = "either"
     """Whether the candidate's mean metric lies below the other's."""
@@ -105,16 +107,23 @@ class Comparison(Value):
     """A question with everything needed to answer it."""
 
     title: Line
+    """A few words; the library and headings show them."""
     question: Line = ""
+    """What running it answers, as a person would ask."""
     hypothesis: Line = ""
+    """The answer that its author expects."""
     about: Prose = ""
     """What a curious reader wants: the claim, the theory with its reference, what the result does not show."""
     task: Task
+    """What is learnt: a kind alone (``digits``), or a kind with its settings."""
     training: Training = Training()
     protocol: Protocol = Protocol()
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1, max_length=len(LETTERS))]
+    """The networks that are compared, in the order of their letters."""
     expect: tuple[Expectation, ...] = ()
+    """What the author found."""
     profiles: dict[Literal["quick", "gpu"], Patch] = {}
+    """``quick`` for a first look, ``gpu`` for more seeds; without one the comparison is run as it stands."""
 
     @model_validator(mode="before")
     @classmethod

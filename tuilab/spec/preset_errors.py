@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import get_args
 
@@ -46,6 +46,11 @@ class _Fault:
     place: Place
     wanted: str
     sentence: str
+    missing: bool = False
+    inherited: bool = False
+    """The value at fault is not written here: a candidate's training repeats what is wrong with the shared one."""
+    meant: str | None = None
+    """The field that an unknown one was probably meant to be."""
 
 
 def preset_error(error: ValidationError, document: Document, model: _Model, root: Place = ()) -> FileError:
@@ -59,7 +64,8 @@ def preset_error(error: ValidationError, document: Document, model: _Model, root
 
     """
     faults = _without_echoes([_fault(details, document, model, root) for details in error.errors(include_url=False)])
-    places = sorted({fault.place for fault in faults}, key=document.line)
+    faults.sort(key=lambda fault: (fault.missing, document.line(fault.place)))
+    places = list(dict.fromkeys(fault.place for fault in faults))
     place = places[0]
     here = [fault for fault in faults if fault.place == place]
     wanted = " or ".join(dict.fromkeys(fault.wanted for fault in here if fault.wanted))
@@ -77,18 +83,28 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 
 
 def _without_echoes(faults: list[_Fault]) -> list[_Fault]:
-    """Without the complaint that a list is too short when that is because its items have faults."""
+    """Without complaints that follow from others.
+
+    A list is too short because its items have faults, a field is missing because its name is misspelt, a candidate
+    inherits what is wrong with the shared training.
+    """
     places = [fault.place for fault in faults]
+    meant = [(*fault.place[:-1], fault.meant) for fault in faults if fault.meant]
 
     def is_echo(fault: _Fault) -> bool:
         inside = any(len(place) > len(fault.place) and place[: len(fault.place)] == fault.place for place in places)
-        return inside and "too few" in fault.sentence
+        return (inside and "too few" in fault.sentence) or (fault.missing and fault.place in meant)
 
-    return [fault for fault in faults if not is_echo(fault)]
+    own = [fault for fault in faults if not fault.inherited] or faults
+    return [fault for fault in own if not is_echo(fault)]
 
 
 def _fault(details: ErrorDetails, document: Document, model: _Model, root: Place) -> _Fault:
-    place, owner = _locate(details, document, model, root)
+    place, owner, inherited = _locate(details, document, model, root)
+    return replace(_described(details, document, place, owner), inherited=inherited)
+
+
+def _described(details: ErrorDetails, document: Document, place: Place, owner: _Model) -> _Fault:
     kind, context = details["type"], details.get("ctx", {})
     if kind in _WANTED:
         return _Fault(place, _WANTED[kind], "")
@@ -97,9 +113,11 @@ def _fault(details: ErrorDetails, document: Document, model: _Model, root: Place
         return _Fault(place, f"{words} {context[key]:,}".removesuffix(".0"), "")
     match kind:
         case "missing":
-            sentence = "this field is missing"
+            return _Fault(place, "", "this field is missing", missing=True)
         case "extra_forbidden":
-            sentence = f"unknown field{suggestion(str(place[-1]), tuple(owner.model_fields))}"
+            word, known = str(place[-1]), list(owner.model_fields)
+            meant = next(iter(get_close_matches(word, known, n=1)), None)
+            return _Fault(place, "", f"unknown field{suggestion(word, known)}", meant=meant)
         case "literal_error" | "enum":
             return _choice(place, str(_at(document.data, place)), re.findall(r"'([^']*)'", str(context["expected"])))
         case "union_tag_invalid":
@@ -134,27 +152,30 @@ def _choice(place: Place, given: str, known: list[str]) -> _Fault:
     return _Fault(place, f"{one_of} (did you mean {close[0]}?)" if close else one_of, "")
 
 
-def _locate(details: ErrorDetails, document: Document, model: _Model, root: Place) -> tuple[Place, _Model]:
-    """Where in the file an error is, and the model whose field it is.
+def _locate(details: ErrorDetails, document: Document, model: _Model, root: Place) -> tuple[Place, _Model, bool]:
+    """Where in the file an error is, the model whose field it is, and whether the value stands elsewhere in the file.
 
     pydantic's locations also name the member of a union that was tried; those parts are not in the file.
     """
     place, models, data = root, [model], _at(document.data, root)
+    inherited = False
     for part in details["loc"]:
         if len(models) > 1 and part in {kind for each in models for kind in _kinds(each)}:
             models = [each for each in models if part in _kinds(each)]
             continue
+        fields = models[0].model_fields if models else {}
         if isinstance(data, dict) and part in data:
             data = data[str(part)]
         elif isinstance(data, list) and isinstance(part, int) and part < len(data):
             data = data[part]
         elif details["type"] != "missing" or part != details["loc"][-1]:
+            inherited = inherited or part in fields
             continue
         place = (*place, part)
-        if models and part in models[0].model_fields and part != details["loc"][-1]:
-            models = _models_in(models[0].model_fields[str(part)].annotation)
+        if part in fields and part != details["loc"][-1]:
+            models = _models_in(fields[str(part)].annotation)
     place = tuple(details.get("ctx", {}).get("place", place))
-    return place, models[0] if models else model
+    return place, models[0] if models else model, inherited
 
 
 def _kinds(model: _Model) -> tuple[object, ...]:

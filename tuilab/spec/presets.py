@@ -30,10 +30,11 @@ def find_preset(name_or_path: str) -> Path:
     """
     names = preset_names()
     path = user_path(name_or_path)
+    there = bool(name_or_path) and is_there(path)
     if name_or_path in names:
         return preset_folder() / f"{name_or_path}.yaml"
-    if path.suffix in _SUFFIXES or len(path.parts) > 1 or is_there(path):
-        if is_there(path):
+    if path.suffix in _SUFFIXES or len(path.parts) > 1 or there:
+        if there:
             return path
         raise LabError(f"{name_or_path}: no such file; the presets are {', '.join(names)}")
     beginning = [name for name in names if name_or_path and name.startswith(name_or_path)]

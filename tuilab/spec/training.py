@@ -148,7 +148,7 @@ class Training(Value):
 def report_steps(steps: int) -> tuple[int, ...]:
     """The steps after which losses are reported: dense at first, then every hundredth of the whole.
 
-    Starts with 0 (before training) and ends with ``steps``; at most about 130 entries.
+    Starts with 0 (before training) and ends with ``steps``; at most about 140 entries.
     """
     stride = max(1, -(-steps // 100))
     early = {round(1.5**k) for k in range(64) if 1.5**k < min(steps, 2 * stride)}

@@ -21,6 +21,8 @@ Place: TypeAlias = tuple[str | int, ...]
 
 MAX_BYTES = 1_000_000
 MAX_NESTING = 30
+MAX_PARTS = 50_000
+"""Fields and list items."""
 
 _CONSTANTS: dict[str, bool | None] = {
     "": None,
@@ -39,7 +41,8 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 _FLOAT = re.compile(r"[+-]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][+-]?[0-9]+)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _ADVICE = {
-    "mapping values are not allowed in this context": "a colon that starts a second value; put the text in quotes",
+    "mapping values are not allowed in this context": "a colon too many; put text with a colon in quotes, "
+    "or see whether the line above lacks its own",
     "could not find expected ':'": "a line without a colon; write field: value",
     "found character that cannot start any token": "a character that cannot start a value; put the text in quotes",
     "did not find expected key": "a line that does not fit the indentation above it",
@@ -125,9 +128,9 @@ class _Reader:
         if isinstance(event, events.StreamEndEvent):
             raise FileError(self.name, "the file is empty; a preset needs title, task and candidates")
         data = self.value(next(self.events), ())
+        next(self.events)
         if not isinstance(data, dict):
             raise FileError(self.name, "a preset is a list of fields such as title: and task:, one a line", 1)
-        next(self.events)
         event = next(self.events)
         if not isinstance(event, events.StreamEndEvent):
             raise self.fail("a second document starts here; a preset file holds one", event)
@@ -155,6 +158,8 @@ class _Reader:
             raise self.fail("tags (!) are not read; write the value alone", event, place)
         if len(place) > MAX_NESTING:
             raise self.fail(f"nested deeper than {MAX_NESTING} levels", event)
+        if len(self.lines) > MAX_PARTS:
+            raise self.fail(f"more than {MAX_PARTS:,} fields and list items; this is not a preset", event)
         match event:
             case events.ScalarEvent():
                 return self.scalar(event, place)
