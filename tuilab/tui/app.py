@@ -54,9 +54,9 @@ class LabApp(App[None]):
                 tooltip="Draw curves with braille, quadrants or plain ASCII"),
     ]  # fmt: skip
 
-    glyphs: reactive["Glyphs"] = reactive["Glyphs"]("braille", init=False)
+    glyphs: reactive["Glyphs"] = reactive["Glyphs"]("braille", init=False, repaint=False)
     """What curves are drawn with; ``ascii`` also makes borders and marks plain."""
-    presets: reactive[tuple["Preset", ...]] = reactive[tuple["Preset", ...]]((), init=False)
+    presets: reactive[tuple["Preset", ...]] = reactive[tuple["Preset", ...]]((), init=False, repaint=False)
 
     def __init__(
         self, home: Path, attach: str | None = None, open_path: Path | None = None, *, warm: bool = True

@@ -47,9 +47,9 @@ class LabScreen(LabEditing, LabRunning):
     AUTO_FOCUS = "#stack"
     BINDINGS: ClassVar[list[BindingType]] = LAB_KEYS
 
-    zoomed: reactive[str] = reactive("", init=False)
+    zoomed: reactive[str] = reactive("", init=False, repaint=False)
     """Id of the pane that has the whole screen; empty when all share it."""
-    pane: reactive[str] = reactive("stack", init=False)
+    pane: reactive[str] = reactive("stack", init=False, repaint=False)
     """Id of the pane that has, or last had, the focus."""
 
     def __init__(self, bench: Bench, experiment: ExperimentRecord | None = None, *, run: bool = False) -> None:

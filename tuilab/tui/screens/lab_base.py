@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 class LabBase(Screen[None]):
     """A bench, and an experiment that may be running."""
 
-    bench: reactive[Bench | None] = reactive[Bench | None](None, init=False)
+    bench: reactive[Bench | None] = reactive[Bench | None](None, init=False, repaint=False)
     """What is being built."""
-    preview: reactive[Bench | None] = reactive[Bench | None](None, init=False)
+    preview: reactive[Bench | None] = reactive[Bench | None](None, init=False, repaint=False)
     """What would be, while a line is being typed."""
-    live: reactive[LiveState | None] = reactive[LiveState | None](None, init=False)
+    live: reactive[LiveState | None] = reactive[LiveState | None](None, init=False, repaint=False)
     """The experiment that is watched; None before the first run."""
-    log_y: reactive[bool] = reactive(True, init=False)
+    log_y: reactive[bool] = reactive(True, init=False, repaint=False)
 
     @property
     def lab(self) -> "LabApp":

@@ -40,11 +40,11 @@ class LibraryScreen(Screen[None]):
         Binding("q", "app.leave", "Quit", id="library.quit", tooltip="Leave tuilab; what trains goes on training"),
     ]
 
-    presets: reactive[tuple["Preset", ...]] = reactive[tuple["Preset", ...]]((), init=False)
+    presets: reactive[tuple["Preset", ...]] = reactive[tuple["Preset", ...]]((), init=False, repaint=False)
     experiments: reactive[tuple["ExperimentRecord", ...]] = reactive[tuple["ExperimentRecord", ...]](
-        (), init=False, always_update=True
+        (), init=False, repaint=False, always_update=True
     )
-    pattern: reactive[str] = reactive("", init=False)
+    pattern: reactive[str] = reactive("", init=False, repaint=False)
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class LibraryScreen(Screen[None]):
 
     def _poll(self) -> None:
         """Look whether the store has changed; idle it costs one query and no painting."""
-        if not self.is_current or not self.presets:
+        if self.app.screen is not self or not self.presets:
             return
         version = self.lab.reader.version()
         if version != self._version:
