@@ -81,7 +81,7 @@ def html(report: ReportInput) -> str:
 
 def as_json(report: ReportInput) -> dict[str, JsonValue]:
     """The report as data: the result, the table, the tuning, the environment and the comparison itself."""
-    rows = _rows(report)
+    rows = efficiency_rows(report)
     tuning: list[JsonValue] = [
         {"candidate": report.candidates[one.candidate].name, "lr": one.lr, "values": list(one.values)}
         for one in report.tuning
@@ -146,7 +146,8 @@ def measured_families(report: ReportInput) -> tuple[Family, ...]:
     return families(report.comparison, [size.num_params for size in sizes], [size.values for size in sizes])
 
 
-def _rows(report: ReportInput) -> tuple[EfficiencyRow, ...]:
+def efficiency_rows(report: ReportInput) -> tuple[EfficiencyRow, ...]:
+    """The efficiency table with the equivalence factors of its families."""
     factors = equivalences(measured_families(report), scored_sizes(report))
     return efficiency_table(report.candidates, report.finals, equivalences=factors)
 
@@ -159,7 +160,7 @@ def _yaml(comparison: Comparison) -> str:
 
 def _blocks(report: ReportInput) -> Sequence[Block]:
     comparison, result = report.comparison, report.result
-    rows = _rows(report)
+    rows = efficiency_rows(report)
     blocks: list[Block] = [Heading(comparison.title, 1)]
     blocks += [Paragraph(f"Question: {comparison.question}")] if comparison.question else []
     blocks += [Paragraph(f"Hypothesis: {comparison.hypothesis}")] if comparison.hypothesis else []

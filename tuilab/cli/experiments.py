@@ -6,16 +6,20 @@ import sys
 import time
 from dataclasses import asdict
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from tuilab.cli.output import Json, is_terminal, print_json, say
 from tuilab.runner import client
+from tuilab.store.evidence import read_points
 from tuilab.store.home import lab_home
 from tuilab.store.reader import Reader
 from tuilab.store.records import ExperimentRecord, Point, RunRecord
 from tuilab.store.writer import Writer
 
-EXPORT_BATCH = 50_000
-"""Points read at a time."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
 
 
 def ls(arguments: argparse.Namespace) -> int:
@@ -50,15 +54,41 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def print_experiment(reader: Reader, record: ExperimentRecord) -> None:
-    """Print an experiment for a person: charts, table, verdict."""
+    """Print an experiment for a person: charts, results, efficiency, verdict, further pairs, caveats."""
     from rich.console import Console
 
+    from tuilab.tui.palette import default_glyphs
     from tuilab.tui.plain import experiment_view
 
     console = Console(highlight=False, soft_wrap=not is_terminal())
-    points = list(_points(reader, record.id))
-    for part in experiment_view(record, reader.runs(record.id), points, width=console.width, color=is_terminal()):
+    glyphs = default_glyphs(encoding=sys.stdout.encoding)
+    runs, points = reader.runs(record.id), read_points(reader, record.id)
+    for part in experiment_view(
+        record,
+        runs,
+        points,
+        width=console.width,
+        color=is_terminal(),
+        glyphs=glyphs,
+        tables=_efficiency(record, runs, points, console.width, only_ascii=glyphs == "ascii"),
+    ):
         console.print(part)
+
+
+def _efficiency(
+    record: ExperimentRecord, runs: list[RunRecord], points: list[Point], width: int, *, only_ascii: bool
+) -> "Sequence[RenderableType]":
+    """The efficiency table, or a sentence on why there is none."""
+    from tuilab.analysis.report import efficiency_rows
+    from tuilab.cli.tables import efficiency_tables
+    from tuilab.spec.errors import LabError
+    from tuilab.store.evidence import report_from
+
+    try:
+        report = report_from(record, runs, points, {})
+    except LabError as error:
+        return [f"no efficiency table: {error}"]
+    return efficiency_tables(efficiency_rows(report), report.result.metric, width=width, only_ascii=only_ascii)
 
 
 def stop(arguments: argparse.Namespace) -> int:
@@ -106,7 +136,7 @@ def export(arguments: argparse.Namespace) -> int:
         return 0
     by_id = {run.id: run for run in runs}
     table.writerow(["candidate", "phase", "seed_index", "lr", "run", "step", "train_loss", "eval_loss", "metric"])
-    for point in _points(reader, record.id):
+    for point in read_points(reader, record.id):
         run = by_id[point.run]
         table.writerow(
             [
@@ -129,7 +159,7 @@ def _export_json(reader: Reader, record: ExperimentRecord, runs: list[RunRecord]
     from tuilab.spec.comparison import dump
 
     curves: dict[int, list[Json]] = {run.id: [] for run in runs}
-    for point in _points(reader, record.id):
+    for point in read_points(reader, record.id):
         curves[point.run].append([point.step, point.train_loss, point.eval_loss, point.metric])
     rows = [{**{key: _plain(value) for key, value in asdict(run).items()}, "points": curves[run.id]} for run in runs]
     summary = document(record)
@@ -142,13 +172,6 @@ def _export_json(reader: Reader, record: ExperimentRecord, runs: list[RunRecord]
             "runs": rows,
         }
     )
-
-
-def _points(reader: Reader, identity: str) -> list[Point]:
-    points: list[Point] = []
-    while batch := reader.points(identity, points[-1].rowid if points else 0, EXPORT_BATCH):
-        points += batch
-    return points
 
 
 def _plain(value: object) -> Json:

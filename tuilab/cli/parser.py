@@ -86,9 +86,17 @@ def build_parser() -> argparse.ArgumentParser:
     presets.add_argument("name", nargs="?", help="show this preset in full")
     add("schema", "presets", "schema", "print the JSON schema of preset files, for editors")
     _add_run(add("run", "run", "run", "run a preset or a preset file and print its table", json=True))
+    text = "run a preset and exit 0 when its verdicts are those expected, 1 when not, 3 when it cannot tell"
+    _add_run(add("verify", "evidence", "verify", text, json=True), changes=False)
     add("ls", "experiments", "ls", "list the experiments", json=True)
     show = add("show", "experiments", "show", "show an experiment: curves, table and verdict", json=True)
     add_id(show)
+    report = add(
+        "report", "evidence", "report", "print an experiment's report: all that is needed to judge and rerun it"
+    )
+    add_id(report)
+    report.add_argument("--to", choices=("md", "html", "json"), help="format (default md, or as the file's name says)")
+    report.add_argument("-o", "--output", metavar="FILE", help="write it to this file")
     add_id(add("attach", "interface", "attach", "open the interface at an experiment"))
     for name, text in (
         ("stop", "stop an experiment; what it measured so far is kept"),
@@ -106,10 +114,13 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run(command: argparse.ArgumentParser) -> None:
+def _add_run(command: argparse.ArgumentParser, changes: bool = True) -> None:
     command.add_argument("preset", metavar="PRESET_OR_FILE", help="a preset's name or the path of a YAML file")
     command.add_argument("--profile", default="full", help="full (default), quick or gpu, as the preset defines")
-    command.add_argument("--seeds", type=_count, metavar="N", help="final seeds, instead of the preset's")
-    command.add_argument("--steps", type=_count, metavar="N", help="optimiser steps, instead of the preset's")
     command.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
-    command.add_argument("--detach", action="store_true", help="print the experiment's id and return")
+    if changes:
+        command.add_argument("--seeds", type=_count, metavar="N", help="final seeds, instead of the preset's")
+        command.add_argument("--steps", type=_count, metavar="N", help="optimiser steps, instead of the preset's")
+        command.add_argument("--detach", action="store_true", help="print the experiment's id and return")
+    else:
+        command.set_defaults(seeds=None, steps=None)

@@ -21,27 +21,23 @@ POLL = 0.1
 """Seconds between looks at the store."""
 STOP_LIMIT = 15.0
 """Seconds that an interrupted run may take to stop before we leave it to its runner."""
-INTERRUPTED = 130
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run a preset to its end, or start it and print its id (``--detach``)."""
-    comparison, source = _comparison(arguments)
+    comparison, source = chosen(arguments)
     home = lab_home()
-    identity = client.create_and_launch(home, comparison, source=source, device=arguments.device)
     if arguments.detach:
+        identity = client.create_and_launch(home, comparison, source=source, device=arguments.device)
         if arguments.json:
             print_json({"experiment": identity, "status": Status.QUEUED.value})
         else:
             say(identity)
         return 0
     reader = Reader(home)
-    try:
-        record = _follow(reader, identity, quiet=arguments.json)
-    except KeyboardInterrupt:
-        record = _stop(home, reader, identity)
-        complain(f"interrupted; experiment {identity} is {record.status.value}")
-        return INTERRUPTED
+    if not arguments.json:
+        say(planned(reader, comparison, arguments.device))
+    record = complete(reader, comparison, source, arguments.device, quiet=arguments.json)
     if arguments.json:
         print_json(document(record))
     else:
@@ -49,6 +45,49 @@ def run(arguments: argparse.Namespace) -> int:
 
         print_experiment(reader, record)
     return exit_code(record)
+
+
+def complete(reader: Reader, comparison: Comparison, source: str, device: str, *, quiet: bool) -> ExperimentRecord:
+    """Run a comparison as a new experiment to its end, and return how it ended.
+
+    Args:
+        reader: of the lab.
+        comparison: what is run.
+        source: preset name or file that it came from.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        quiet: show no progress.
+
+    Raises:
+        LabError: when it cannot be run, or has been removed while it ran.
+        KeyboardInterrupt: when the person interrupts; the experiment has been stopped then.
+
+    """
+    identity = client.create_and_launch(reader.home, comparison, source=source, device=device)
+    try:
+        return _follow(reader, identity, quiet=quiet)
+    except KeyboardInterrupt:
+        record = _stop(reader.home, reader, identity)
+        complain(f"interrupted; experiment {identity} is {record.status.value}")
+        raise
+
+
+def planned(reader: Reader, comparison: Comparison, device: str) -> str:
+    """One sentence on what running the comparison will cost.
+
+    Raises:
+        LabError: when a network does not fit the task, or a CSV file cannot be read.
+
+    """
+    from tuilab.analysis.wording import count_text
+    from tuilab.store.rates import estimate
+    from tuilab.tui.numbers import about, short
+
+    expected = estimate(reader, comparison, device)
+    cost = expected.cost
+    tuning = f" ({cost.tuning_runs:,} of them to tune)" if cost.tuning_runs else ""
+    basis = "at rates measured in this lab" if expected.measured else "at a guessed, slow rate"
+    lasts = f", about {about(cost.seconds)} of training {basis}" if cost.seconds is not None else ""
+    return f"planned: {count_text(cost.runs, 'run')}{tuning}, {cost.steps:,} steps, {short(cost.flops)} FLOPs{lasts}"
 
 
 def exit_code(record: ExperimentRecord) -> int:
@@ -104,7 +143,13 @@ def _seconds(record: ExperimentRecord) -> float | None:
     return round((record.ended or time.time()) - record.started, 3)
 
 
-def _comparison(arguments: argparse.Namespace) -> tuple[Comparison, str]:
+def chosen(arguments: argparse.Namespace) -> tuple[Comparison, str]:
+    """The comparison that the arguments name, with the profile and the numbers that they ask for, and its source.
+
+    Raises:
+        LabError: when there is no such preset, file or profile.
+
+    """
     path = find_preset(arguments.preset)
     comparison = load(path, arguments.profile)
     if arguments.seeds or arguments.steps:

@@ -41,6 +41,7 @@ def experiment_view(
     width: int,
     color: bool,
     glyphs: Glyphs | None = None,
+    tables: "Sequence[RenderableType]" = (),
 ) -> "list[RenderableType]":
     """What there is to show of an experiment, as parts for a rich console: title, curves, final runs, table, verdict.
 
@@ -51,6 +52,7 @@ def experiment_view(
         width: of the console, in cells.
         color: whether charts may be coloured.
         glyphs: what charts are drawn with; by default what standard output can show.
+        tables: to be shown between the table of results and the verdict.
 
     """
     from rich.text import Text
@@ -68,6 +70,7 @@ def experiment_view(
         if any(one.values for one in record.result.candidates):
             parts.append(Text.from_ansi(final_strip_chart(record.result, width=size, color=color, glyphs=shown)))
         parts.append(result_table(record, record.result, width=width, glyphs=shown))
+        parts += tables
         said = (record.result.verdict, *record.result.comparisons, *record.result.caveats)
         parts.append(Text(plain("\n".join(said))))
     if record.message:

@@ -1,0 +1,134 @@
+"""From what the store remembers to what the analysis reads: a report's input, and the facts of every run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from tuilab.analysis.efficiency import RunFacts, candidate_facts
+from tuilab.analysis.evidence import FinalRun, summarise
+from tuilab.analysis.report import ReportInput, TunedRate
+from tuilab.analysis.result import Result
+from tuilab.spec.task import TaskFacts, facts
+from tuilab.store.reader import Reader
+from tuilab.store.records import ExperimentRecord, Phase, Point, RunRecord, Status
+
+POINTS_AT_ONCE = 50_000
+"""Points that are read in one query."""
+
+
+def report_input(reader: Reader, record: ExperimentRecord) -> ReportInput:
+    """Everything that the store knows of an experiment, for the report, the verdict and the efficiency table.
+
+    Args:
+        reader: of the lab that the experiment is in.
+        record: of the experiment.
+
+    Raises:
+        LabError: when the task is a CSV file that can no longer be read, or the store cannot be read.
+
+    """
+    return report_from(record, reader.runs(record.id), read_points(reader, record.id), reader.environment(record.id))
+
+
+def report_from(
+    record: ExperimentRecord,
+    runs: Sequence[RunRecord],
+    points: Iterable[Point],
+    environment: Mapping[str, str],
+) -> ReportInput:
+    """The same from rows that have been read already.
+
+    Raises:
+        LabError: when the task is a CSV file that can no longer be read.
+
+    """
+    comparison = record.comparison
+    known = facts(comparison.task)
+    candidates = candidate_facts(comparison, known)
+    totals = [(one.num_params, one.macs) for one in candidates]
+    return ReportInput(
+        experiment=record.id,
+        status=record.status.value,
+        source=record.source,
+        created=_moment(record.created),
+        seconds=wall_seconds(record),
+        comparison=comparison,
+        result=record.result or _result(record, runs, totals, known),
+        task_facts=known,
+        candidates=candidates,
+        finals=run_facts(runs, points),
+        tuning=tuned_rates(runs),
+        environment=dict(environment),
+    )
+
+
+def run_facts(runs: Iterable[RunRecord], points: Iterable[Point]) -> tuple[RunFacts, ...]:
+    """The facts of every final run that has begun, in the order in which they were planned.
+
+    Args:
+        runs: of the experiment; tuning runs are left out.
+        points: of the experiment, in the order in which they came.
+
+    """
+    begun = [run for run in runs if run.phase is Phase.FINAL and (run.step or run.status.ended)]
+    curves: dict[int, list[tuple[int, float | None]]] = {run.id: [] for run in begun}
+    for point in points:
+        if point.run in curves:
+            curves[point.run].append((point.step, point.metric))
+    return tuple(_facts_of(run, curves[run.id]) for run in begun)
+
+
+def tuned_rates(runs: Iterable[RunRecord]) -> tuple[TunedRate, ...]:
+    """What tuning has found so far, by candidate and learning rate."""
+    found: dict[tuple[int, float], list[float | None]] = {}
+    for run in runs:
+        if run.phase is Phase.TUNING and run.status in (Status.FINISHED, Status.FAILED):
+            found.setdefault((run.candidate, run.lr), []).append(run.val_metric)
+    return tuple(TunedRate(candidate, lr, tuple(values)) for (candidate, lr), values in sorted(found.items()))
+
+
+def read_points(reader: Reader, identity: str) -> list[Point]:
+    """Every point of an experiment, in the order in which they came."""
+    points: list[Point] = []
+    while batch := reader.points(identity, points[-1].rowid if points else 0, POINTS_AT_ONCE):
+        points += batch
+    return points
+
+
+def wall_seconds(record: ExperimentRecord) -> float | None:
+    """Wall time from the first group to the end; None before both are known."""
+    if record.started is None or record.ended is None:
+        return None
+    return max(0.0, record.ended - record.started)
+
+
+def _facts_of(run: RunRecord, curve: Sequence[tuple[int, float | None]]) -> RunFacts:
+    return RunFacts(
+        candidate=run.candidate,
+        seed_index=run.seed_index,
+        steps=run.step,
+        failed=run.status is Status.FAILED or (run.status is Status.FINISHED and run.test_metric is None),
+        seconds=run.seconds,
+        train_metric=run.train_metric,
+        test_metric=run.test_metric,
+        test_loss=run.test_loss,
+        dead_fraction=run.dead_fraction,
+        curve=tuple(curve),
+    )
+
+
+def _result(
+    record: ExperimentRecord, runs: Iterable[RunRecord], totals: Sequence[tuple[int, int]], known: TaskFacts
+) -> Result:
+    """What the final runs say where the runner has not said it (yet)."""
+    ended = [
+        FinalRun(run.candidate, run.seed_index, run.lr, run.test_metric, None)
+        for run in runs
+        if run.phase is Phase.FINAL and run.status in (Status.FINISHED, Status.FAILED)
+    ]
+    return summarise(record.comparison, totals, ended, known)
+
+
+def _moment(seconds: float) -> str:
+    """Seconds since the epoch as date and time with its offset."""
+    moment = datetime.fromtimestamp(seconds, UTC).astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S %z")
