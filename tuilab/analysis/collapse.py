@@ -10,7 +10,7 @@ from typing import Literal
 
 from tuilab.analysis.counting import tally
 from tuilab.analysis.freedom import is_transparent, stack_degrees
-from tuilab.spec.layers import Flatten, Layer, Linear, Out, Repeat, Residual, Stack, Sum, contains_out
+from tuilab.spec.layers import Flatten, Layer, Linear, Out, Repeat, Residual, Stack, Sum, children, contains_out
 from tuilab.spec.network import Network, Path
 from tuilab.spec.shapes import Shape, output_shape
 
@@ -89,7 +89,12 @@ def fold(network: Network) -> Network:
 
 def apply(network: Network, collapse: Collapse) -> Network:
     """The network with one collapse folded."""
-    stack = _replace(_written(network), collapse.path, collapse.num_layers, collapse.folded)
+    return replaced(network, collapse, collapse.folded)
+
+
+def replaced(network: Network, collapse: Collapse, layers: Stack) -> Network:
+    """The network with ``layers`` in the place of those that collapse."""
+    stack = _replace(_written(network), collapse.path, collapse.num_layers, layers)
     return Network(_unwritten(network, stack), network.in_shape, network.out_features)
 
 
@@ -132,7 +137,9 @@ class _Finder:
         self.out_features = network.out_features
 
     def after(self, layer: Layer, shape: Shape) -> Shape:
-        return output_shape(self.resolved(layer), shape)
+        if isinstance(layer, Out):
+            return (*shape[:-1], self.out_features or 1)
+        return output_shape(self.resolved(layer) if children(layer) else layer, shape)
 
     def resolved(self, layer: Layer) -> Layer:
         """The layer with its final projections as linear layers."""
@@ -146,8 +153,10 @@ class _Finder:
                 if index > start:
                     yield start, index, start_shape
                 yield index, index + 1, shape
-                start, start_shape = index + 1, self.after(layer, shape)
-            shape = self.after(layer, shape)
+                shape = self.after(layer, shape)
+                start, start_shape = index + 1, shape
+            else:
+                shape = self.after(layer, shape)
         if len(stack) > start:
             yield start, len(stack), start_shape
 
@@ -183,7 +192,8 @@ class _Finder:
                 rotated = self.rotated(layer, shape)
                 if rotated != (layer,):
                     yield self.collapse("copies", path, (layer,), rotated, shape, times)
-                yield from self.stack(body, self.after(layer, shape), path, times * copies)
+                last = shape if copies == 1 else self.after(Repeat(copies - 1, body), shape)
+                yield from self.stack(body, last, path, times * copies)
             case _:
                 return
 

@@ -5,11 +5,12 @@ matrix of rank at most r, k I is there only on residual paths, and b is zero, in
 Such families are closed under composition and sum, so a stack is folded from left to right and a repeat is a power.
 """
 
-from enum import Enum
+from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 
-class Bias(Enum):
+class Bias(IntEnum):
     """Which shifts b a family of affine maps reaches."""
 
     NONE = 0
@@ -30,15 +31,17 @@ class Affine(NamedTuple):
     @property
     def dimension(self) -> int:
         """Parameters that tell these maps apart: r (m + n - r), plus those of b."""
-        shift = {Bias.NONE: 0, Bias.COLUMN_SPACE: self.rank, Bias.FREE: self.out_features}[self.bias]
-        return self.rank * (self.in_features + self.out_features - self.rank) + shift
+        m, n, _, rank, bias = self
+        return rank * (m + n - rank) + (n if bias is Bias.FREE else rank if bias is Bias.COLUMN_SPACE else 0)
 
 
+@lru_cache(maxsize=1024)
 def passing(features: int) -> Affine:
     """The identity on ``features`` features: a family of one map."""
     return Affine(features, features, True, 0, Bias.NONE)
 
 
+@lru_cache(maxsize=1024)
 def dense(in_features: int, out_features: int, bias: bool) -> Affine:
     """All affine maps from m to n features."""
     return _normal(in_features, out_features, False, min(in_features, out_features), Bias.FREE if bias else Bias.NONE)
@@ -84,7 +87,7 @@ def plus(one: Affine, other: Affine) -> Affine:
 
 def _sum_bias(rank: int, m: int, n: int, one: Bias, other: Bias) -> Bias:
     """The shifts of A + C where A and C have ``rank`` together and n x m entries each."""
-    strongest = max(one, other, key=lambda bias: bias.value)
+    strongest = max(one, other)
     return Bias.FREE if strongest is Bias.COLUMN_SPACE and rank > min(m, n) else strongest
 
 
@@ -123,6 +126,7 @@ class Curved(NamedTuple):
 Piece: TypeAlias = Affine | Curved
 
 
+@lru_cache(maxsize=1024)
 def around(features_in: int, features_out: int, scaling: Scaling) -> Curved:
     """A layer without parameters that is not affine (an activation, pooling), scaled as ``scaling`` says."""
     return Curved(passing(features_in), scaling, True, passing(features_out), scaling, 0)

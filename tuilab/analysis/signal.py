@@ -63,9 +63,13 @@ def signal(network: Network, training: Training) -> Signal:
 
     """
     network.check()
+    return stack_signal(network.layers, network.in_shape, training)
+
+
+def stack_signal(layers: Stack, shape: Shape, training: Training) -> Signal:
+    """``signal`` of layers that fit and state their final projection as a linear layer."""
     walk = _Walk(training)
-    layers = network.layers
-    hidden, shape = walk.stack(layers[:-1], 0.0, network.in_shape)
+    hidden, shape = walk.stack(layers[:-1], 0.0, shape)
     output, _ = walk.stack(layers[-1:], hidden, shape)
     return Signal(hidden, output, walk.smallest, walk.largest)
 
@@ -109,10 +113,11 @@ def log10_alive(network: Network) -> float:
 
     """
     network.check()
-    return _log10_alive(network.layers, network.in_shape)
+    return stack_log10_alive(network.layers, network.in_shape)
 
 
-def _log10_alive(stack: Stack, shape: Shape) -> float:
+def stack_log10_alive(stack: Stack, shape: Shape) -> float:
+    """``log10_alive`` of layers that fit and state their final projection as a linear layer."""
     total = 0.0
     for layer in stack:
         match layer:
@@ -122,11 +127,11 @@ def _log10_alive(stack: Stack, shape: Shape) -> float:
                 while times:
                     out = output_shape(Repeat(1, body), shape)
                     copies = times if out == shape else 1
-                    total += copies * _log10_alive(body, shape)
+                    total += copies * stack_log10_alive(body, shape)
                     times, shape = times - copies, out
                 continue
             case Sum(branches):
-                alive = [10 ** _log10_alive(branch, shape) for branch in branches]
+                alive = [10 ** stack_log10_alive(branch, shape) for branch in branches]
                 total += log1p(-prod(1 - p for p in alive)) / _LN_10 if max(alive) < 1 else 0.0
             case _:
                 pass

@@ -1,5 +1,7 @@
 """The outline of a stack: its depth, its hidden widths, its copies."""
 
+from collections.abc import Callable
+
 from tuilab.spec.layers import Conv, Layer, Linear, Out, Repeat, Residual, Stack, Sum, contains_out
 from tuilab.spec.network import Network
 
@@ -107,3 +109,19 @@ def _copies_after(stack: Stack, index: int, body: Stack, times: int) -> tuple[in
         index += len(body)
         times += 1
     return index, times
+
+
+def map_layers(stack: Stack, change: Callable[[Layer], Layer]) -> Stack:
+    """The stack with every leaf layer changed, inside containers too."""
+    result: list[Layer] = []
+    for layer in stack:
+        match layer:
+            case Residual(body):
+                result.append(Residual(map_layers(body, change)))
+            case Repeat(times, body):
+                result.append(Repeat(times, map_layers(body, change)))
+            case Sum(branches):
+                result.append(Sum(tuple(map_layers(branch, change) for branch in branches)))
+            case _:
+                result.append(change(layer))
+    return tuple(result)
