@@ -1,10 +1,12 @@
 """Halving buckets against plain lists."""
 
 import math
+from statistics import fmean, stdev
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t
 
 from tuilab.store.records import Point
 from tuilab.tui.curves import CAPACITY, Curve, Curves, HalvingBuckets
@@ -55,6 +57,27 @@ def test_the_mean_on_a_log_axis_is_geometric():
     buckets.extend([3, 3], [0.1, 10.0])
     assert buckets.curve(log=True).values == pytest.approx((1.0,))
     assert buckets.curve(log=False).values == pytest.approx((5.05,))
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=2, max_size=40))
+def test_the_interval_is_that_of_student(values: list[float]):
+    buckets = HalvingBuckets()
+    buckets.extend([5] * len(values), values)
+    logs = [math.log(value) for value in values]
+    for sample, log in ((values, False), (logs, True)):
+        half = t.ppf(0.975, len(sample) - 1) * stdev(sample) / math.sqrt(len(sample))
+        wanted = [fmean(sample) - half, fmean(sample) + half]
+        curve = buckets.curve(log=log, band="interval")
+        found = [curve.lows[0], curve.highs[0]]
+        if log:
+            found = [math.log(value) for value in found]
+        assert found == pytest.approx(wanted, rel=1e-9, abs=2e-3 * half + 1e-5)
+
+
+def test_one_run_has_no_interval():
+    buckets = HalvingBuckets()
+    buckets.add(0, 2.0)
+    assert buckets.curve(band="interval") == Curve((0.0,), (2.0,), (2.0,), (2.0,))
 
 
 def test_values_that_are_not_finite_are_left_out():

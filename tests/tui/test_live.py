@@ -163,6 +163,17 @@ def test_another_experiment_starts_afresh():
     assert loss_chart(reduce(state, other, [], [], now=1010.0)).series == ()
 
 
+def test_bands_are_intervals_or_everything_from_the_lowest_run_to_the_highest():
+    state = reduce(empty(experiment()), experiment(), final_runs(), final_points(), now=1010.0)
+    interval, everything = loss_chart(state, train=False), loss_chart(state, train=False, band="range")
+    for narrow, wide in zip(interval.series, everything.series, strict=True):
+        assert narrow.values == wide.values
+        assert all(a <= b for a, b in zip(wide.lows[10:], narrow.lows[10:], strict=True))
+        assert all(a >= b for a, b in zip(wide.highs[10:], narrow.highs[10:], strict=True))
+    assert "band: 95 %" in interval.note
+    assert "band: all seeds" in everything.note
+
+
 def test_the_chart_names_the_loss_and_the_metric():
     state = empty(experiment())
     assert (loss_chart(state).title, loss_chart(state).unit) == ("Eval loss", "cross-entropy")

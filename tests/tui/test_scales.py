@@ -83,10 +83,24 @@ def test_a_range_stays_while_values_move_a_little():
     assert fit([[0.71, 0.113]], None, log=False) == fit([[0.72, 0.108]], None, log=False)
 
 
+def test_a_scale_stays_until_it_wastes_much_or_does_not_fit():
+    before = Scale(0.01, 1.0, log=True)
+    assert Scale(0.02, 1.0, log=True).steady(before) == before
+    assert Scale(0.02, 2.0, log=True).steady(before) == Scale(0.01, 2.0, log=True)
+    assert Scale(0.1, 1.0, log=True).steady(before) == Scale(0.1, 1.0, log=True)
+    assert Scale(0.0, 1.0).steady(before) == Scale(0.0, 1.0)
+    assert Scale(0.1, 0.9).steady(None) == Scale(0.1, 0.9)
+
+
 def test_bands_widen_a_range_by_a_quarter_at_most():
     lines = [[1.0, 0.01]]
     assert fit(lines, (1e-9, 1.0), log=True).low == pytest.approx(10**-2.6)
     assert fit(lines, (0.009, 1.0), log=True).low == pytest.approx(10**-2.2)
+
+
+def test_a_quantity_that_is_never_negative_keeps_its_axis_above_zero():
+    assert fit([[0.5, 0.01]], (-0.2, 0.6), log=False).low == 0.0
+    assert fit([[0.5, -0.1]], (-0.2, 0.6), log=False).low < -0.1
 
 
 def test_equal_values_still_make_a_range():

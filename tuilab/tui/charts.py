@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tuilab.spec.task import Csv, TaskFacts, facts
 from tuilab.spec.training import Loss
 from tuilab.store.records import Phase
-from tuilab.tui.curves import Curves, HalvingBuckets
+from tuilab.tui.curves import Band, Curves, HalvingBuckets
 from tuilab.tui.live import LiveState
 from tuilab.tui.plot import ChartData, Series, SeriesKind
 
@@ -18,34 +18,35 @@ _LOSSES = {
 _METRICS = {"error": "Eval error", "nmse": "Eval nMSE"}
 
 
-def loss_chart(state: LiveState, *, log_y: bool = True, train: bool = True) -> ChartData:
-    """The eval loss of every candidate: mean over seeds with a band from the lowest to the highest run.
+def loss_chart(state: LiveState, *, log_y: bool = True, train: bool = True, band: Band = "interval") -> ChartData:
+    """The eval loss of every candidate: mean over seeds with a band.
 
     While a candidate is tuned, the curve of its best learning rate so far stands for it, faint and with a small letter.
 
     Args:
         state: of the experiment.
         log_y: logarithmic y axis; the mean over seeds is then geometric.
-        train: draw the train loss beside it, faint.
+        train: draw the train loss beside it, dotted.
+        band: the 95 % interval of the mean, or from the lowest run to the highest.
 
     """
-    series = _series(state, _eval_loss, SeriesKind.EVAL, log_y)
+    series = _series(state, _eval_loss, SeriesKind.EVAL, log_y, band)
     if train:
-        series = _series(state, _train_loss, SeriesKind.TRAIN, log_y) + series
+        series = _series(state, _train_loss, SeriesKind.TRAIN, log_y, band) + series
     return ChartData(
         title="Eval loss",
         series=series,
         x_max=_x_max(state),
         log_y=log_y,
         unit=_loss_name(state),
-        note=_note(series),
+        note=_note(series, band),
     )
 
 
-def metric_chart(state: LiveState, *, log_y: bool = False) -> ChartData:
+def metric_chart(state: LiveState, *, log_y: bool = False, band: Band = "interval") -> ChartData:
     """The metric on the validation part (lower is better) of every candidate, as in ``loss_chart``."""
-    series = _series(state, _metric, SeriesKind.EVAL, log_y)
-    return ChartData(_metric_name(state), series, _x_max(state), log_y, note=_note(series))
+    series = _series(state, _metric, SeriesKind.EVAL, log_y, band)
+    return ChartData(_metric_name(state), series, _x_max(state), log_y, note=_note(series, band))
 
 
 def _eval_loss(curves: Curves) -> HalvingBuckets:
@@ -61,14 +62,14 @@ def _metric(curves: Curves) -> HalvingBuckets:
 
 
 def _series(
-    state: LiveState, pick: Callable[[Curves], HalvingBuckets], kind: SeriesKind, log_y: bool
+    state: LiveState, pick: Callable[[Curves], HalvingBuckets], kind: SeriesKind, log_y: bool, band: Band
 ) -> tuple[Series, ...]:
     found = []
     for candidate in state.candidates:
         tuning = candidate.curves_phase is Phase.TUNING
         if tuning and kind is SeriesKind.TRAIN:
             continue
-        curve = pick(candidate.curves).curve(log=log_y)
+        curve = pick(candidate.curves).curve(log=log_y, band=band)
         if curve.steps:
             shown = SeriesKind.TUNING if tuning else kind
             found.append(Series(candidate.letter, candidate.name, candidate.index, shown, *curve))
@@ -102,11 +103,13 @@ def _facts(state: LiveState) -> TaskFacts | None:
     return None if isinstance(task, Csv) else facts(task)
 
 
-def _note(series: tuple[Series, ...]) -> str:
+def _note(series: tuple[Series, ...], band: Band) -> str:
     kinds = {one.kind for one in series}
     words = []
     if SeriesKind.TUNING in kinds:
         words.append("small letter: tuning")
     if SeriesKind.TRAIN in kinds:
         words.append("dotted: train")
+    if SeriesKind.EVAL in kinds:
+        words.append("band: 95 %" if band == "interval" else "band: all seeds")
     return " · ".join(words)

@@ -3,12 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from tuilab.store.records import Point
 
 CAPACITY = 1024
+Band = Literal["interval", "range"]
+"""The 95 % t interval of the mean over runs, or everything from the lowest run to the highest."""
 _TINY = 1e-300
+_LARGEST = 700.0
+"""The logarithm of a number that a float still holds."""
 _Number = TypeVar("_Number", int, float)
 
 
@@ -22,14 +26,24 @@ class Curve(NamedTuple):
 
 
 class HalvingBuckets:
-    """Minimum, maximum, sum and count of values by step, in at most ``capacity`` buckets.
+    """Minimum, maximum, count and sums of values by step, in at most ``capacity`` buckets.
 
     Bucket k covers the steps ``width * k`` to ``width * (k + 1) - 1``; the width, a power of two, doubles whenever a
     step lies beyond the last bucket. Runs of one candidate report at the same steps, so a bucket's mean is the mean
     over the runs that are still training.
     """
 
-    __slots__ = ("_counts", "_highs", "_log_sums", "_lows", "_shift", "_sums", "capacity")
+    __slots__ = (
+        "_counts",
+        "_highs",
+        "_log_squares",
+        "_log_sums",
+        "_lows",
+        "_shift",
+        "_squares",
+        "_sums",
+        "capacity",
+    )
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         """Empty buckets of one step each."""
@@ -37,7 +51,9 @@ class HalvingBuckets:
         self._shift = 0
         self._counts: list[int] = []
         self._sums: list[float] = []
+        self._squares: list[float] = []
         self._log_sums: list[float] = []
+        self._log_squares: list[float] = []
         self._lows: list[float] = []
         self._highs: list[float] = []
 
@@ -61,7 +77,9 @@ class HalvingBuckets:
         other._shift = self._shift
         other._counts = self._counts.copy()
         other._sums = self._sums.copy()
+        other._squares = self._squares.copy()
         other._log_sums = self._log_sums.copy()
+        other._log_squares = self._log_squares.copy()
         other._lows = self._lows.copy()
         other._highs = self._highs.copy()
         return other
@@ -82,36 +100,50 @@ class HalvingBuckets:
             return
         self._reach(max(steps))
         shift, log, inf = self._shift, math.log, math.inf
-        counts, sums, log_sums, lows, highs = self._counts, self._sums, self._log_sums, self._lows, self._highs
+        counts, lows, highs = self._counts, self._lows, self._highs
+        sums, squares, log_sums, log_squares = self._sums, self._squares, self._log_sums, self._log_squares
         for step, value in zip(steps, values, strict=True):
             if value is None or not -inf < value < inf:
                 continue
             at = step >> shift
             counts[at] += 1
             sums[at] += value
-            log_sums[at] += log(value if value > _TINY else _TINY)
+            squares[at] += value * value
+            logarithm = log(value if value > _TINY else _TINY)
+            log_sums[at] += logarithm
+            log_squares[at] += logarithm * logarithm
             if value < lows[at]:
                 lows[at] = value
             if value > highs[at]:
                 highs[at] = value
         self._trim()
 
-    def curve(self, *, log: bool = False) -> Curve:
-        """Mean, minimum and maximum of each bucket that has values, at the step in its middle.
+    def curve(self, *, log: bool = False, band: Band = "range") -> Curve:
+        """Mean and band of each bucket that has values, at the step in its middle.
 
         Args:
-            log: take the geometric mean, which lies in the middle on a log scale; values <= 0 count as 1e-300.
+            log: take the geometric mean, which lies in the middle on a log scale, and the interval of the logarithms;
+                values <= 0 count as 1e-300.
+            band: what lies between lows and highs.
 
         """
         kept = [at for at, count in enumerate(self._counts) if count]
-        counts, sums = self._counts, self._log_sums if log else self._sums
-        means = [sums[at] / counts[at] for at in kept]
-        return Curve(
-            tuple([self._middle(at) for at in kept]),
-            tuple([math.exp(mean) for mean in means] if log else means),
-            tuple([self._lows[at] for at in kept]),
-            tuple([self._highs[at] for at in kept]),
-        )
+        counts = [self._counts[at] for at in kept]
+        sums = self._log_sums if log else self._sums
+        means = [sums[at] / count for at, count in zip(kept, counts, strict=True)]
+        if band == "range":
+            lows, highs = [self._lows[at] for at in kept], [self._highs[at] for at in kept]
+        else:
+            squares = self._log_squares if log else self._squares
+            halves = [
+                _half_width(count, mean, squares[at]) for count, mean, at in zip(counts, means, kept, strict=True)
+            ]
+            lows = [mean - half for mean, half in zip(means, halves, strict=True)]
+            highs = [mean + half for mean, half in zip(means, halves, strict=True)]
+            if log:
+                lows, highs = _exponentials(lows), _exponentials(highs)
+        values = _exponentials(means) if log else means
+        return Curve(tuple([self._middle(at) for at in kept]), tuple(values), tuple(lows), tuple(highs))
 
     def _middle(self, at: int) -> float:
         return (at << self._shift) + (self.width - 1) / 2
@@ -122,22 +154,49 @@ class HalvingBuckets:
             self._shift += 1
             self._counts = _pairs(self._counts)
             self._sums = _pairs(self._sums)
+            self._squares = _pairs(self._squares)
             self._log_sums = _pairs(self._log_sums)
+            self._log_squares = _pairs(self._log_squares)
             self._lows = [min(self._lows[k : k + 2]) for k in range(0, len(self._lows), 2)]
             self._highs = [max(self._highs[k : k + 2]) for k in range(0, len(self._highs), 2)]
         missing = (step >> self._shift) + 1 - len(self._counts)
         if missing > 0:
             self._counts.extend([0] * missing)
-            self._sums.extend([0.0] * missing)
-            self._log_sums.extend([0.0] * missing)
+            for column in (self._sums, self._squares, self._log_sums, self._log_squares):
+                column.extend([0.0] * missing)
             self._lows.extend([math.inf] * missing)
             self._highs.extend([-math.inf] * missing)
 
     def _trim(self) -> None:
         """Drop the buckets at the end that got no value, so that the last one has some."""
         while self._counts and not self._counts[-1]:
-            for column in (self._counts, self._sums, self._log_sums, self._lows, self._highs):
+            for column in (self._sums, self._squares, self._log_sums, self._log_squares, self._lows, self._highs):
                 column.pop()
+            self._counts.pop()
+
+
+_T_975 = (math.inf, 12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157)
+"""The 97.5 % point of Student's t with 0 to 9 degrees of freedom."""
+_Z = 1.959964
+
+
+def _t(freedom: int) -> float:
+    """The 97.5 % point of Student's t; from 10 on by its expansion (Abramowitz and Stegun 26.7.5), to 2e-3."""
+    if freedom < len(_T_975):
+        return _T_975[freedom]
+    return _Z + (_Z**3 + _Z) / (4 * freedom) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * freedom**2)
+
+
+def _half_width(count: int, mean: float, squares: float) -> float:
+    """Half the 95 % t interval of a mean, from the sum of squares; 0 for a single value, which says nothing."""
+    if count < 2:
+        return 0.0
+    variance = max(0.0, squares - count * mean * mean) / (count - 1)
+    return _t(count - 1) * math.sqrt(variance / count)
+
+
+def _exponentials(values: Sequence[float]) -> list[float]:
+    return [math.exp(value if value < _LARGEST else _LARGEST) for value in values]
 
 
 def _pairs(values: list[_Number]) -> list[_Number]:

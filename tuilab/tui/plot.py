@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate, pairwise
+from math import log2
 from typing import NamedTuple
 
 from tuilab.tui.canvas import Canvas, Glyphs, Ink, Row, ink
@@ -88,8 +89,30 @@ class _Frame:
     x_ticks: tuple[Tick, ...]
 
 
-def draw(data: ChartData | None, width: int, height: int, glyphs: Glyphs = "braille") -> tuple[Row, ...]:
-    """The chart as ``height`` rows of ``width`` cells."""
+def scale_of(data: ChartData | None) -> Scale | None:
+    """The y axis that fits the data; None without points."""
+    shown = [series for series in data.series if series.steps] if data else []
+    if data is None or not shown:
+        return None
+    banded = [one for one in shown if one.kind is SeriesKind.EVAL and one.lows]
+    limits = [limit for one in banded for limit in (one.lows, one.highs)]
+    bounds = (min(map(min, limits)), max(map(max, limits))) if limits else None
+    return fit([series.values for series in shown], bounds, log=data.log_y)
+
+
+def draw(
+    data: ChartData | None, width: int, height: int, glyphs: Glyphs = "braille", scale: Scale | None = None
+) -> tuple[Row, ...]:
+    """The chart as ``height`` rows of ``width`` cells.
+
+    Args:
+        data: None, and data without points, are a few words.
+        width: in cells.
+        height: in cells.
+        glyphs: what curves are drawn with.
+        scale: the y axis; by default the one that fits the data.
+
+    """
     if width <= 0 or height <= 0:
         return ()
     canvas = Canvas(width, height, glyphs)
@@ -97,14 +120,10 @@ def draw(data: ChartData | None, width: int, height: int, glyphs: Glyphs = "brai
     if not shown or data is None or width < 8 or height < 2:
         canvas.write((width - len(_EMPTY)) // 2, (height - 1) // 2, _EMPTY if not shown else "", Ink.LABEL)
         return canvas.rows()
-    banded = [one for one in shown if one.kind is SeriesKind.EVAL and one.lows] if glyphs != "ascii" else []
-    limits = [limit for one in banded for limit in (one.lows, one.highs)]
-    bounds = (min(map(min, limits)), max(map(max, limits))) if limits else None
-    frame = _frame(data.x_max, fit([series.values for series in shown], bounds, log=data.log_y), width, height)
+    frame = _frame(data.x_max, scale or scale_of(data) or Scale(0.0, 1.0), width, height)
     plot = _Plot(canvas, frame, max(data.x_max, 1.0))
     plot.axes()
-    for series in shown:
-        plot.add(series)
+    plot.add(shown)
     plot.letters()
     return canvas.rows(_ALPHABET)
 
@@ -203,15 +222,28 @@ class _Plot:
                     if 0 <= row < self._rows:
                         self._canvas.dot(self._first + column, row, Ink.GRID)
 
-    def add(self, series: Series) -> None:
-        """Draw a curve with its band, and remember where its letter goes."""
-        points = _Columns(self._x(series.steps))
+    def add(self, shown: Sequence[Series]) -> None:
+        """Draw curves, and remember where their letters go. Narrow bands lie over wide ones, and lines over bands."""
+        columns = [_Columns(self._x(series.steps)) for series in shown]
+        bands = [self._band(*one) for one in zip(shown, columns, strict=True) if self._has_band(one[0])]
+        for band in sorted(bands, key=lambda band: band.thickness, reverse=True):
+            self._canvas.band(band.first, band.tops, band.bottoms, band.ink)
+        for series, points in zip(shown, columns, strict=True):
+            self._line(series, points)
+
+    def _has_band(self, series: Series) -> bool:
+        return series.kind is SeriesKind.EVAL and bool(series.lows) and self._across > 1
+
+    def _band(self, series: Series, points: "_Columns") -> "_Band":
+        tops = self._stretch(points.columns, points.highest(series.highs))
+        bottoms = self._stretch(points.columns, points.lowest(series.lows))
+        first = self._first + points.columns[0]
+        thickness = int(log2(1 + (sum(bottoms) - sum(tops)) / len(tops)))
+        return _Band(thickness, first, tops, bottoms, ink(Ink.BAND, series.index))
+
+    def _line(self, series: Series, points: "_Columns") -> None:
         first = self._first + points.columns[0]
         bright = series.kind is SeriesKind.EVAL
-        if bright and series.lows and self._across > 1:
-            tops = self._stretch(points.columns, points.highest(series.highs))
-            bottoms = self._stretch(points.columns, points.lowest(series.lows))
-            self._canvas.band(first, tops, bottoms, ink(Ink.BAND, series.index))
         ys = self._stretch(points.columns, points.mean(series.values))
         every = _DOTTED if series.kind is SeriesKind.TRAIN else 1
         self._canvas.line(first, ys, ink(Ink.LINE if bright else Ink.FAINT, series.index), every)
@@ -247,6 +279,17 @@ class _Plot:
             if cell is not None:
                 taken.add(cell)
                 self._canvas.write(*cell, letter, number)
+
+
+class _Band(NamedTuple):
+    """A band: its first dot column, and its dot rows for each column from there."""
+
+    thickness: int
+    """In dots, on average, as a power of two: coarse, so that the order of bands does not flicker as they grow."""
+    first: int
+    tops: Sequence[float]
+    bottoms: Sequence[float]
+    ink: int
 
 
 class _Columns:

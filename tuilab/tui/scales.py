@@ -10,6 +10,8 @@ _FALLOFF_LOG = 0.6
 """Decades by which a value may exceed the typical one before it is cut off."""
 _FALLOFF_LINEAR = 3.0
 """Multiple of the typical span by which a value may exceed it before it is cut off."""
+_WORTH = 0.7
+"""Part of a scale that must be in use for it to stay."""
 _ENOUGH = 256
 """Values of a line that place its range."""
 _BAND_ROOM = 0.25
@@ -23,6 +25,18 @@ class Scale:
     low: float
     high: float
     log: bool = False
+
+    @property
+    def span(self) -> float:
+        """Its length: in decades where it is logarithmic."""
+        return math.log10(self.high / self.low) if self.log else self.high - self.low
+
+    def steady(self, before: "Scale | None") -> "Scale":
+        """This scale, or one that covers the scale before as well if that wastes little, so that axes do not jitter."""
+        if before is None or before.log != self.log:
+            return self
+        both = Scale(min(self.low, before.low), max(self.high, before.high), self.log)
+        return both if self.span >= _WORTH * both.span else self
 
     def rows(self, values: Sequence[float], rows: int) -> list[float]:
         """Where the values lie on ``rows`` rows: ``high`` on row 0, ``low`` on the last one.
@@ -90,7 +104,9 @@ def _fit_linear(ordered: Sequence[float], band: tuple[float, float] | None) -> S
     low, typical, high = _landmarks(ordered)
     high = min(high, typical + _FALLOFF_LINEAR * max(typical - low, 1e-3 * abs(typical)))
     if band:
+        positive = low >= 0
         low, high = _widen(low, high, *band)
+        low = max(low, 0.0) if positive else low
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         room = 0.1 * abs(high) or 1.0
         low, high = (low - room if low < 0 else max(0.0, low - room)), high + room

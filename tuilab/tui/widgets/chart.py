@@ -1,6 +1,7 @@
 """A chart that lives: it repaints only the cells that changed."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from textual.geometry import Region, Size
@@ -11,7 +12,10 @@ from textual.widget import Widget
 from tuilab.tui.canvas import Glyphs, Row
 from tuilab.tui.lines import to_ascii
 from tuilab.tui.palette import Colors, Look, ink_style
-from tuilab.tui.plot import ChartData, draw
+from tuilab.tui.plot import ChartData, draw, scale_of
+
+if TYPE_CHECKING:
+    from tuilab.tui.scales import Scale
 
 _COLORS: dict[str, Colors] = {"256": "256", "standard": "16", "windows": "16"}
 _BRIDGE = 6
@@ -50,12 +54,15 @@ class Chart(Widget):
         self._rows: tuple[Row, ...] = ()
         self._cuts: dict[int, list[int]] = {}
         self._drawn_size = Size(0, 0)
+        self._scale: Scale | None = None
         self.set_reactive(Chart.glyphs, glyphs)
         self.set_reactive(Chart.data, data)
         self._name_borders()
         self.set_class(glyphs == "ascii", "-ascii")
 
-    def watch_data(self) -> None:
+    def watch_data(self, old: ChartData | None, new: ChartData | None) -> None:
+        if old is None or new is None or (old.title, old.x_max) != (new.title, new.x_max):
+            self._scale = None
         self._name_borders()
         self._redraw()
 
@@ -68,9 +75,9 @@ class Chart(Widget):
         self._redraw()
 
     def render_line(self, y: int) -> Strip:
-        width, height = self.size
+        width = self.size.width
         if self._drawn_size != self.size:
-            self._rows, self._cuts, self._drawn_size = draw(self.data, width, height, self.glyphs), {}, self.size
+            self._rows, self._cuts, self._drawn_size = self._draw(), {}, self.size
         if y >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         look = self._look()
@@ -93,13 +100,17 @@ class Chart(Widget):
         colors = _COLORS.get(self.app.console.color_system or "", "true")
         return Look(self.app.current_theme.dark, background.hex6.lower(), colors)
 
+    def _draw(self) -> tuple[Row, ...]:
+        fitting = scale_of(self.data)
+        self._scale = fitting.steady(self._scale) if fitting else None
+        return draw(self.data, *self.size, self.glyphs, self._scale)
+
     def _redraw(self) -> None:
         """Draw anew, and repaint where cells differ from those on the screen."""
-        width, height = self.size
         if self._drawn_size != self.size:
             self.refresh()
             return
-        rows = draw(self.data, width, height, self.glyphs)
+        rows = self._draw()
         self._cuts = {}
         changed = []
         for y, (old, new) in enumerate(zip(self._rows, rows, strict=True)):
