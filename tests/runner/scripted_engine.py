@@ -3,6 +3,7 @@
 The validation metric of a run is the distance of log10(lr) from -2, so that 1e-2 wins; the test metric adds the seed.
 Arguments: ``--die-in FILE`` kills the process at the first step of a group while FILE holds a positive number, which
 is lowered by one; ``--hold`` takes no step until told to stop; ``--no-start`` ends before it is ready;
+``--freeze-in FILE`` halts it likewise; ``--memory N`` refuses groups of more than N runs for want of memory;
 ``--pace SECONDS`` sleeps at each report; ``--diverge LR`` makes runs with this learning rate fail.
 """
 
@@ -37,6 +38,8 @@ from tuilab.store.locks import FileLock
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--die-in", type=Path)
+parser.add_argument("--freeze-in", type=Path)
+parser.add_argument("--memory", type=int)
 parser.add_argument("--hold", action="store_true")
 parser.add_argument("--no-start", action="store_true")
 parser.add_argument("--pace", type=float, default=0.0)
@@ -76,14 +79,14 @@ def say(event: Event) -> None:
 
 
 def die_if_told() -> None:
-    path = OPTIONS.die_in
-    if path is None or not path.exists():
-        return
-    left = int(path.read_text())
-    if left > 0:
-        path.write_text(str(left - 1))
-        print("about to die", file=sys.stderr, flush=True)
-        os.kill(os.getpid(), signal.SIGKILL)
+    for path, number in ((OPTIONS.die_in, signal.SIGKILL), (OPTIONS.freeze_in, signal.SIGSTOP)):
+        if path is None or not path.exists():
+            continue
+        left = int(path.read_text())
+        if left > 0:
+            path.write_text(str(left - 1))
+            print("about to die", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), number)
 
 
 def obey(requests: Requests, group: TrainGroup, wait: bool = False) -> bool:
@@ -110,6 +113,9 @@ def train(requests: Requests, group: TrainGroup) -> None:
 
     if OPTIONS.refuse and format_stack(group.stack) == OPTIONS.refuse:
         say(GroupFailed(group=group.group, reason="the scripted engine refuses it"))
+        return
+    if OPTIONS.memory is not None and len(group.replicas) > OPTIONS.memory:
+        say(GroupFailed(group=group.group, reason="the scripted engine is full", out_of_memory=True))
         return
     say(GroupStarted(group=group.group, num_params=count(network).num_params))
     runs = tuple(replica.run for replica in group.replicas)

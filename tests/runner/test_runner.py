@@ -1,6 +1,7 @@
 """Experiments from launch to end, with real processes: a runner, and engines that follow a script."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +12,11 @@ import psutil
 import pytest
 
 from tests.runner.lab import comparison, family, until
-from tuilab.runner import client
+from tuilab.runner import client, crew, queue
+from tuilab.runner.engines import EnginePool
 from tuilab.runner.plan import TUNING_SEED
+from tuilab.runner.setting import setting_of
+from tuilab.runner.supervisor import Supervisor
 from tuilab.spec.errors import LabError
 from tuilab.spec.training import report_steps
 from tuilab.store.records import Command, Phase, Status
@@ -97,13 +101,66 @@ def test_a_group_that_kills_its_engine_twice_fails_with_the_reason_and_the_other
     assert record.status is Status.FAILED
     assert record.message.startswith("candidate tuned could not be trained: its engine died twice: it was killed by")
     assert record.message.endswith("its last words: about to die")
-    failed = lab.runs(identity, Phase.TUNING)
-    assert {run.status for run in failed} == {Status.FAILED}
+    failed = [run for run in lab.runs(identity, Phase.TUNING) if run.status is Status.FAILED]
+    assert len(failed) == 3
     assert all("died twice" in run.reason for run in failed)
     assert lab.runs(identity, Phase.FINAL) == []
     assert {run.status for run in lab.runs(identity, Phase.FINAL, candidate=1)} == {Status.FINISHED}
     assert record.result is not None
     assert [one.failures for one in record.result.candidates] == [0, 0]
+
+
+def test_a_group_that_is_too_large_for_memory_is_trained_in_smaller_ones(lab):
+    identity = lab.start("--memory", 1)
+    record = lab.finish(identity)
+    assert record.status is Status.FINISHED, lab.log(identity)
+    assert record.done_steps == record.planned_steps == (6 + 3 + 3) * 30
+    assert "the scripted engine is full; trying its halves" in lab.log(identity)
+
+
+def test_a_run_that_is_too_large_for_memory_alone_fails_with_the_reason(lab):
+    identity = lab.start("--memory", 0, candidates=ONE_CANDIDATE)
+    record = lab.finish(identity)
+    assert (record.status, record.message) == (
+        Status.FAILED,
+        "candidate only could not be trained: the scripted engine is full",
+    )
+    assert {run.status for run in lab.reader.runs(identity)} == {Status.FAILED}
+
+
+def test_an_engine_that_hangs_is_killed_and_its_group_trained_again(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(crew, "SILENCE_SECONDS", 0.3)
+    freezes = tmp_path / "freezes"
+    freezes.write_text("1")
+    record = run_here(lab, "--freeze-in", freezes, candidates=ONE_CANDIDATE)
+    assert record.status is Status.FINISHED
+    assert freezes.read_text() == "0"
+    assert record.done_steps == record.planned_steps == 3 * 30
+
+
+def test_a_group_that_hangs_twice_fails_with_the_reason(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(crew, "SILENCE_SECONDS", 0.3)
+    freezes = tmp_path / "freezes"
+    freezes.write_text("2")
+    record = run_here(lab, "--freeze-in", freezes, candidates=ONE_CANDIDATE)
+    assert record.status is Status.FAILED
+    assert re.search(r"its engine died twice: it said nothing for \d+ s and was killed", record.message)
+
+
+def run_here(lab, *options, **changes):
+    """An experiment whose runner is this process."""
+    identity = client.create_experiment(lab.home, comparison(**changes), device="cpu")
+    with Writer(lab.home) as writer:
+        assert writer.claim(identity)
+    pool = EnginePool(lab.engine(*options))
+    setting = setting_of(lab.reader.find(identity).comparison)
+    supervisor = Supervisor(lab.home, identity, setting, "cpu", pool)
+    try:
+        supervisor.run()
+    finally:
+        pool.close(1.0)
+        supervisor.close()
+    return lab.reader.find(identity)
 
 
 def test_a_group_that_the_engine_refuses_fails_with_its_reason(lab):
@@ -141,7 +198,7 @@ def test_a_gpu_that_was_asked_for_is_the_one_that_trains(lab):
     identity = lab.start("--cuda", "Alpha Beta", device="cuda:1")
     record = lab.finish(identity)
     assert (record.status, record.device) == (Status.FINISHED, "Beta (cuda:1)")
-    assert "on engine 1, cuda:1" in lab.log(identity)
+    assert "cuda:0" not in lab.log(identity)
     assert lab.reader.environment(identity)["slots"] == "cuda:1"
 
 
@@ -215,6 +272,31 @@ def test_two_experiments_queue_for_one_slot(lab, one_core):
     client.stop(lab.home, first)
     assert lab.finish(first).status is Status.STOPPED
     assert lab.finish(second).status is Status.FINISHED
+
+
+def test_waiting_experiments_are_served_in_the_order_in_which_they_were_created(lab, one_core):
+    running = lab.start("--hold")
+    lab.reaches(running, Status.RUNNING)
+    waiting = [lab.start("--pace", 0.005, candidates=ONE_CANDIDATE) for _ in range(3)]
+    until(lambda: queue.waiting(lab.home) == tuple(waiting), "all wait")
+    until(lambda: waiting[1] in lab.reader.find(waiting[2]).message, "the last says behind whom")
+    assert lab.reader.find(waiting[2]).message == f"waits for a free slot behind {waiting[0]}, {waiting[1]}"
+    client.stop(lab.home, running)
+    started = [record.started for record in map(lab.finish, waiting)]
+    assert started == sorted(started)
+    assert {lab.reader.find(identity).message for identity in waiting} == {""}
+    assert queue.waiting(lab.home) == ()
+
+
+def test_a_waiting_experiment_that_is_stopped_or_killed_holds_up_nobody(lab, one_core):
+    running = lab.start("--hold")
+    lab.reaches(running, Status.RUNNING)
+    killed, stopped, last = (lab.start(candidates=ONE_CANDIDATE) for _ in range(3))
+    until(lambda: queue.waiting(lab.home) == (killed, stopped, last), "all wait")
+    lab.processes(killed)[0].kill()
+    client.stop(lab.home, stopped)
+    client.stop(lab.home, running)
+    assert lab.finish(last).status is Status.FINISHED
 
 
 def test_closing_the_terminal_does_not_stop_a_run(lab):
@@ -294,7 +376,8 @@ def test_a_standby_runs_what_is_handed_over_and_nothing_twice(lab):
     assert not standby.hand_over("0000000")
     standby.start()
     standby.start()
-    assert len([one for one in family(str(lab.home)) if "--standby" in one.cmdline()]) == 1
+    # A child between fork and exec has its parent's command line.
+    until(lambda: len([one for one in family(str(lab.home)) if "--standby" in one.cmdline()]) == 1, "one standby")
     identity = client.create_and_launch(lab.home, comparison(), device="cpu", standby=standby)
     assert not standby.waiting
     assert lab.finish(identity).status is Status.FINISHED

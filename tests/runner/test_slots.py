@@ -1,10 +1,14 @@
 """Device slots are shared by experiments, one group at a time on each."""
 
+import os
+
 import pytest
 
+from tuilab.runner import slots as slots_module
+from tuilab.runner.queue import waiting
 from tuilab.runner.slots import Slots, check_device, cores, devices_for
 from tuilab.spec.errors import LabError
-from tuilab.store.home import make_home
+from tuilab.store.home import make_home, queue_folder
 
 
 @pytest.fixture
@@ -13,12 +17,12 @@ def home(tmp_path):
     return tmp_path
 
 
-def slots(home, number=2):
-    return Slots(home, ("cpu",) * number)
+def slots(home, number=2, experiment="0000001"):
+    return Slots(home, experiment, ("cpu",) * number)
 
 
 def test_two_experiments_never_hold_the_same_slot(home):
-    first, second = slots(home), slots(home)
+    first, second = slots(home), slots(home, experiment="0000002")
     first.hold(1)
     second.hold(5)
     assert (first.held, second.held) == (1, 1)
@@ -33,6 +37,46 @@ def test_two_experiments_never_hold_the_same_slot(home):
     assert third.held == 1
 
 
+def test_who_was_created_first_is_served_first(home, monkeypatch):
+    monkeypatch.setattr(slots_module, "HOLD_SECONDS", 0.0)
+    running, early, late = (slots(home, 1, experiment) for experiment in ("0000001", "0000002", "0000003"))
+    running.hold(1)
+    late.hold(1)
+    assert late.behind == ()
+    early.hold(1)
+    assert waiting(home) == ("0000002", "0000003")
+    running.release_all()
+    late.hold(1)
+    assert (late.held, late.behind) == (0, ("0000002",))
+    early.hold(1)
+    assert early.held == 1
+    early.release_all()
+    late.hold(1)
+    assert late.held == 1
+    assert waiting(home) == ()
+
+
+def test_who_waits_for_other_slots_is_in_nobodys_way(home, monkeypatch):
+    monkeypatch.setattr(slots_module, "HOLD_SECONDS", 0.0)
+    running, early = (Slots(home, experiment, ("cuda:0",)) for experiment in ("0000001", "0000002"))
+    running.hold(1)
+    early.hold(1)
+    late = slots(home, 1, "0000003")
+    late.hold(1)
+    assert (late.held, late.behind) == (1, ())
+
+
+def test_who_waits_but_gives_no_sign_of_life_is_passed(home, monkeypatch):
+    monkeypatch.setattr(slots_module, "HOLD_SECONDS", 0.0)
+    running, halted, late = (slots(home, 1, experiment) for experiment in ("0000001", "0000002", "0000003"))
+    running.hold(1)
+    halted.hold(1)
+    os.utime(queue_folder(home) / "0000002", (0, 0))
+    running.release_all()
+    late.hold(1)
+    assert late.held == 1
+
+
 def test_a_busy_slot_is_not_released_while_its_group_trains(home):
     mine = slots(home)
     mine.hold(2)
@@ -44,7 +88,7 @@ def test_a_busy_slot_is_not_released_while_its_group_trains(home):
 
 
 def test_a_group_goes_on_where_it_began(home):
-    gpus = Slots(home, ("cuda:0", "cuda:1"))
+    gpus = Slots(home, "0000001", ("cuda:0", "cuda:1"))
     gpus.hold(2)
     found = gpus.take("cuda:1")
     assert found
@@ -53,7 +97,7 @@ def test_a_group_goes_on_where_it_began(home):
 
 
 def test_a_gpu_and_a_core_are_different_slots(home):
-    gpus, cpus = Slots(home, ("cuda:0",)), slots(home, 1)
+    gpus, cpus = Slots(home, "0000001", ("cuda:0",)), slots(home, 1)
     gpus.hold(1)
     cpus.hold(1)
     assert (gpus.held, cpus.held) == (1, 1)

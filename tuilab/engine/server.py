@@ -82,7 +82,9 @@ class Server:
             raise
         except (RuntimeError, MemoryError) as error:
             _log.exception("group %d", request.group)
-            self._channel.send(GroupFailed(group=request.group, reason=_says(error)))
+            self._channel.send(
+                GroupFailed(group=request.group, reason=_says(error), out_of_memory=_ran_out_of_memory(error))
+            )
         finally:
             self._training = None
             self._paused.discard(request.group)
@@ -95,9 +97,13 @@ class Server:
         return self._stop
 
 
+def _ran_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error)
+
+
 def _says(error: Exception) -> str:
     """One sentence for the user about an error that nobody foresaw."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error):
+    if _ran_out_of_memory(error):
         return "the engine ran out of memory; make the network, its batch or the number of seeds smaller"
     lines = str(error).strip().splitlines()
     return f"the engine could not train this group: {type(error).__name__}: {lines[0] if lines else 'no message'}"

@@ -4,16 +4,24 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tuilab.runner.engines import EnginePool, EngineProcess
+from tuilab.runner.engines import Death, EnginePool, EngineProcess
 from tuilab.runner.slots import Slot, Slots
 from tuilab.spec.errors import LabError
 from tuilab.spec.protocol import PauseGroup, Replica, StopGroup, TrainGroup
 
 READY_SECONDS = 120.0
 """How long an engine may take until it says that it is ready; importing torch from a cold disk is slow."""
+SILENCE_SECONDS = 120.0
+"""How long an engine that trains may say nothing before it counts as hung, at the least."""
+_SILENCE_FACTOR = 20
+"""It may be silent this many times longer than it was before."""
+_SLOW_COST = 1e10
+"""Cost of a job on a slow core in the time between two of its reports, a second."""
+_ASLEEP_SECONDS = 5.0
+"""A runner that has not looked for so long was halted itself, and its engines perhaps with it."""
 _START_FAILURES = 2
 """Engines in a row that may die before they are ready."""
 _NO_LIMIT = 1_000_000
@@ -48,16 +56,34 @@ class Task:
     engine: EngineProcess
     slot: Slot | None
     device: str
+    heard: float = field(default_factory=time.monotonic)
+    """When the engine last spoke of it, or was told to go on."""
+    silence: float = 0.0
+    """The longest time between two events so far, in seconds."""
+
+    def hear(self) -> None:
+        """Note that the engine speaks of it."""
+        clock = time.monotonic()
+        self.silence = max(self.silence, clock - self.heard)
+        self.heard = clock
+
+    @property
+    def patience(self) -> float:
+        """How long the engine may be silent, in seconds."""
+        return max(SILENCE_SECONDS, _SILENCE_FACTOR * self.silence, self.job.cost / _SLOW_COST)
 
 
 class Crew:
     """Puts jobs on engines, as many at once as there are slots for."""
 
-    def __init__(self, home: Path, pool: EnginePool, request: Callable[[int, Job, str], TrainGroup]) -> None:
+    def __init__(
+        self, home: Path, experiment: str, pool: EnginePool, request: Callable[[int, Job, str], TrainGroup]
+    ) -> None:
         """A crew without slots or jobs.
 
         Args:
             home: the lab's folder, where the slots' locks are.
+            experiment: whose jobs it does.
             pool: its engines.
             request: makes the request for a group from its number, the job and the device.
 
@@ -67,8 +93,10 @@ class Crew:
         self.pending: list[Job] = []
         self.paused = False
         self._home = home
+        self._experiment = experiment
         self._request = request
-        self._slots = Slots(home, ())
+        self._slots = Slots(home, experiment, ())
+        self._checked = time.monotonic()
         self._groups = itertools.count(1)
         self._start_failures = 0
         self._most_engines = _NO_LIMIT
@@ -84,17 +112,22 @@ class Crew:
         return len(self._slots)
 
     @property
+    def behind(self) -> tuple[str, ...]:
+        """Experiments that will get slots before this one, which waits for some."""
+        return self._slots.behind
+
+    @property
     def idle(self) -> bool:
         """Whether there is no job."""
         return not (self.tasks or self.pending)
 
     def use(self, devices: Sequence[str]) -> None:
         """Train on these devices, one slot for each entry."""
-        self._slots = Slots(self._home, devices)
+        self._slots = Slots(self._home, self._experiment, devices)
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """Queue jobs, the longest first."""
-        self.pending = sorted((*self.pending, *jobs), key=lambda job: -job.cost)
+        """Queue jobs: first what an engine has died of, then the longest."""
+        self.pending = sorted((*self.pending, *jobs), key=lambda job: (-job.deaths, -job.cost))
 
     def task_of(self, engine: EngineProcess, group: int) -> Task | None:
         """The task that an engine speaks of; None for one that is over."""
@@ -123,6 +156,7 @@ class Crew:
         for task in self.tasks:
             task.engine.send(StopGroup(group=task.group))
         dropped, self.pending = self.pending, []
+        self._slots.leave_queue()
         return dropped
 
     def kill(self) -> None:
@@ -145,8 +179,19 @@ class Crew:
             self._slots.release_idle()
         return begun
 
-    def bury(self) -> list[tuple[Task, str]]:
-        """Remove engines that have died; returns the tasks that they leave with the cause, as the end of a sentence.
+    def kill_silent(self) -> None:
+        """Kill engines that train and have said nothing for far longer than before: they hang."""
+        clock = time.monotonic()
+        asleep = clock - self._checked > _ASLEEP_SECONDS
+        self._checked = clock
+        for task in self.tasks:
+            if asleep or task.slot is None:
+                task.heard = clock
+            elif clock - task.heard > task.patience and not task.engine.gone:
+                task.engine.kill(f"said nothing for {clock - task.heard:.0f} s and was killed")
+
+    def bury(self) -> list[tuple[Task, Death]]:
+        """Remove engines that have died; returns the tasks that they leave, with how.
 
         Raises:
             LabError: when engines do not even start.
@@ -156,17 +201,17 @@ class Crew:
         for engine in list(self.pool.engines):
             late = engine.ready is None and time.monotonic() - engine.started > READY_SECONDS
             if late:
-                engine.kill()
+                engine.kill(f"was not ready after {READY_SECONDS:.0f} s")
             if not engine.gone:
                 continue
             self.pool.remove(engine)
-            cause = engine.autopsy()
-            log.warning("%s %s", engine.name, cause)
+            death = engine.autopsy()
+            log.warning("%s %s", engine.name, death.cause)
             if engine.ready is None:
-                self._missed(cause)
+                self._missed(death.cause)
             for task in [task for task in self.tasks if task.engine is engine]:
                 self.end(task)
-                orphans.append((task, cause))
+                orphans.append((task, death))
         return orphans
 
     def _missed(self, cause: str) -> None:
@@ -187,9 +232,22 @@ class Crew:
         """Let other experiments have every slot."""
         self._slots.release_all()
 
-    def retry(self, job: Job, replicas: tuple[Replica, ...]) -> None:
-        """Queue what is left of a job whose engine has died, ahead of everything else."""
-        self.pending.insert(0, replace(job, replicas=replicas, deaths=job.deaths + 1))
+    def retry(self, job: Job, replicas: tuple[Replica, ...], *, died: bool, halve: bool) -> None:
+        """Queue what is left of a job once more, ahead of everything else.
+
+        Args:
+            job: that failed.
+            replicas: of the job that are left.
+            died: whether an engine has died of it.
+            halve: train the replicas in two groups, because memory ran out.
+
+        """
+        middle = len(replicas) // 2
+        parts = (replicas[:middle], replicas[middle:]) if halve and middle else (replicas,)
+        deaths = job.deaths + died
+        self.pending[:0] = [
+            replace(job, replicas=part, cost=job.cost * len(part) / len(job.replicas), deaths=deaths) for part in parts
+        ]
 
     def _begin(self, job: Job, engine: EngineProcess, slot: Slot) -> Task:
         task = Task(next(self._groups), job, engine, slot, slot.device)
@@ -201,6 +259,7 @@ class Crew:
     def _wake(self, task: Task) -> bool:
         task.slot = self._slots.take(task.device)
         if task.slot is not None:
+            task.heard = time.monotonic()
             task.engine.send(PauseGroup(group=task.group, paused=False))
         return task.slot is not None
 

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -20,6 +21,20 @@ _STDERR_KEPT = 400
 """Characters of an engine's last line on stderr that are told to a person."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How an engine ended.
+
+    Attributes:
+        cause: the end of a sentence that begins with "it".
+        by_memory: whether the kernel may have killed it because memory ran out.
+
+    """
+
+    cause: str
+    by_memory: bool = False
 
 
 class EngineProcess:
@@ -44,6 +59,7 @@ class EngineProcess:
         self._partial = b""
         self._partial_said = b""
         self._last_said = ""
+        self._verdict = ""
         log.info("%s: process %d started", name, self._process.pid)
 
     def send(self, request: Request) -> None:
@@ -108,14 +124,15 @@ class EngineProcess:
             self.kill()
         self._close()
 
-    def kill(self) -> None:
-        """End the engine now."""
+    def kill(self, reason: str = "") -> None:
+        """End the engine now; the reason, the end of a sentence, is what its autopsy will find."""
         self.gone = True
+        self._verdict = reason
         self._process.kill()
         self._process.wait()
 
-    def autopsy(self) -> str:
-        """Why the engine ended, as the end of a sentence; kills it where it only closed its output."""
+    def autopsy(self) -> Death:
+        """How the engine ended; kills it where it only closed its output."""
         try:
             code = self._process.wait(1.0)
         except subprocess.TimeoutExpired:
@@ -125,7 +142,8 @@ class EngineProcess:
         self._said(self._partial_said)
         self._close()
         said = f"; its last words: {self._last_said}" if self._last_said else ""
-        return f"{_exit(code)}{said}"
+        by_memory = code == -signal.SIGKILL and not self._verdict
+        return Death(f"{self._verdict or _exit(code)}{said}", by_memory)
 
     def _close(self) -> None:
         for pipe in self._pipes:

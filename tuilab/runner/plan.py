@@ -57,6 +57,8 @@ def fixed_lr(training: Training, protocol: Protocol) -> float | None:
     """The learning rate of a candidate that needs no tuning; None where there is a choice."""
     if training.lr is not None:
         return training.lr
+    if not training.needs_lr:
+        return protocol.lr_grid[0]
     only_one = len(set(protocol.lr_grid)) == 1 and not protocol.extend_grid
     return protocol.lr_grid[0] if only_one else None
 

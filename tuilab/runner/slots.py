@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tuilab.runner.queue import Place
 from tuilab.spec.errors import LabError
 from tuilab.store.home import slot_lock
 from tuilab.store.locks import FileLock
@@ -64,6 +65,7 @@ class Slot:
     """One device slot: a lock, and what it stands for."""
 
     def __init__(self, home: Path, name: str, device: str) -> None:
+        self.name = name
         self.device = device
         self.lock = FileLock(slot_lock(home, name))
         self.busy = False
@@ -73,13 +75,16 @@ class Slot:
 class Slots:
     """The slots that an experiment may use, of which it holds some."""
 
-    def __init__(self, home: Path, devices: Sequence[str]) -> None:
+    def __init__(self, home: Path, experiment: str, devices: Sequence[str]) -> None:
         """Slots for devices such as ``("cpu", "cpu")`` or ``("cuda:0",)``; none is held at first."""
+        self._place = Place(home, experiment)
         self._slots = [
             Slot(home, f"cpu-{index}" if device == "cpu" else device.replace(":", "-"), device)
             for index, device in enumerate(devices)
         ]
         self._next_look = 0.0
+        self.behind: tuple[str, ...] = ()
+        """Experiments further ahead in the queue for these slots."""
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -90,16 +95,33 @@ class Slots:
         return sum(slot.lock.held for slot in self._slots)
 
     def hold(self, number: int) -> None:
-        """Hold as many slots as are free, up to ``number``, keeping those held already.
+        """Hold as many slots as are free, up to ``number``, keeping those held already; queue for the others.
 
-        Looks at slots that others hold at most every ``HOLD_SECONDS``.
+        Slots that an experiment further ahead in the queue waits for are left to it. Looks at slots that others hold
+        at most every ``HOLD_SECONDS``.
         """
+        wanted = min(number, len(self._slots))
         clock = time.monotonic()
-        if self.held >= min(number, len(self._slots)) or clock < self._next_look:
-            return
-        for slot in self._slots:
-            if self.held < number and not slot.lock.try_acquire():
-                self._next_look = clock + HOLD_SECONDS
+        if self.held < wanted:
+            if clock < self._next_look:
+                return
+            before = self._place.before()
+            theirs = frozenset[str]().union(*before.values())
+            for slot in self._slots:
+                if self.held < wanted and slot.name not in theirs:
+                    slot.lock.try_acquire()
+            own = {slot.name for slot in self._slots}
+            self.behind = tuple(name for name, slots in before.items() if slots & own)
+        if self.held < wanted:
+            self._next_look = clock + HOLD_SECONDS
+            self._place.enter([slot.name for slot in self._slots])
+        else:
+            self.leave_queue()
+
+    def leave_queue(self) -> None:
+        """Wait for no further slots."""
+        self._place.leave()
+        self.behind = ()
 
     def take(self, device: str | None = None) -> Slot | None:
         """A held slot that is not busy, now marked busy; on a certain device if one is named."""
@@ -111,12 +133,14 @@ class Slots:
 
     def release_idle(self) -> None:
         """Let other experiments have the slots that are not busy."""
+        self.leave_queue()
         for slot in self._slots:
             if not slot.busy:
                 slot.lock.release()
 
     def release_all(self) -> None:
         """Let other experiments have every slot."""
+        self.leave_queue()
         for slot in self._slots:
             slot.busy = False
             slot.lock.release()

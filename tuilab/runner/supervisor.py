@@ -10,7 +10,7 @@ from typing import assert_never
 
 from tuilab import __version__
 from tuilab.runner.crew import Crew, Job, Task
-from tuilab.runner.engines import EnginePool, EngineProcess
+from tuilab.runner.engines import Death, EnginePool, EngineProcess
 from tuilab.runner.findings import Findings
 from tuilab.runner.ledger import Ledger
 from tuilab.runner.roster import Roster
@@ -63,7 +63,7 @@ class Supervisor:
         self.ledger = Ledger(self.writer, experiment)
         self.roster = Roster(setting, self.ledger)
         self.findings = Findings(setting, self.ledger)
-        self.crew = Crew(home, pool, self._request)
+        self.crew = Crew(home, experiment, pool, self._request)
         self._pool = pool
         self._wanted = wanted
         self._trouble = ""
@@ -87,8 +87,9 @@ class Supervisor:
             self.ledger.flush()
             for engine, event in self._pool.poll(POLL_SECONDS):
                 self._hear(engine, event)
-            for task, cause in self.crew.bury():
-                self._orphan(task, cause)
+            self.crew.kill_silent()
+            for task, death in self.crew.bury():
+                self._orphan(task, death)
         return self._conclude()
 
     def stop(self, message: str) -> None:
@@ -124,6 +125,7 @@ class Supervisor:
         task = self.crew.task_of(engine, event.group)
         if task is None:
             return
+        task.hear()
         match event:
             case GroupStarted():
                 counted = self.setting.counts[task.job.candidate].num_params
@@ -139,8 +141,7 @@ class Supervisor:
             case GroupFinished():
                 self._finish_group(event, task)
             case GroupFailed():
-                self.crew.end(task)
-                self._give_up(task.job, event.reason)
+                self._refuse_group(event, task)
             case _:
                 assert_never(event)
 
@@ -176,15 +177,27 @@ class Supervisor:
             self._end_run(replace(self.ledger.runs[replica.run], seconds=event.seconds / len(task.job.replicas)))
         self.roster.ended(task.job.candidate)
 
-    def _orphan(self, task: Task, cause: str) -> None:
-        """An engine has died: what it left of its group is tried once more."""
+    def _refuse_group(self, event: GroupFailed, task: Task) -> None:
+        """A group that the engine cannot train; one that was too large for its memory is tried in halves."""
+        self.crew.end(task)
+        left = self._left(task.job)
+        if event.out_of_memory and len(left) > 1 and self._stopping is None:
+            log.warning("group %d: %s; trying its halves", event.group, event.reason)
+            self._mark(task.job, Status.QUEUED)
+            self.crew.retry(task.job, left, died=False, halve=True)
+        else:
+            self._give_up(task.job, event.reason)
+
+    def _orphan(self, task: Task, death: Death) -> None:
+        """An engine has died: what it left of its group is tried once more, in halves where memory may have run out."""
         left = self._left(task.job)
         if self._stopping is not None:
             self._stop_runs(task.job)
         elif left and task.job.deaths:
-            self._give_up(task.job, f"its engine died twice: it {cause}")
+            self._give_up(task.job, f"its engine died twice: it {death.cause}")
         elif left:
-            self.crew.retry(task.job, left)
+            self._mark(task.job, Status.QUEUED)
+            self.crew.retry(task.job, left, died=True, halve=death.by_memory)
         self.roster.ended(task.job.candidate)
 
     def _left(self, job: Job) -> tuple[Replica, ...]:
@@ -250,7 +263,10 @@ class Supervisor:
         else:
             status = Status.QUEUED
         started = time.time() if progress.started is None and self.crew.held else progress.started
-        self.ledger.update(replace(progress, status=status, started=started))
+        message = ""
+        if status is Status.QUEUED and self.crew.behind:
+            message = f"waits for a free slot behind {', '.join(self.crew.behind)}"
+        self.ledger.update(replace(progress, status=status, message=message, started=started))
 
     def _request(self, group: int, job: Job, device: str) -> TrainGroup:
         comparison = self.setting.comparison

@@ -134,6 +134,8 @@ class GroupFailed(Value):
     kind: Literal["failed"] = "failed"
     group: int
     reason: str
+    out_of_memory: bool = False
+    """Whether a smaller group might be trained."""
 
 
 Request = Annotated[TrainGroup | StopGroup | PauseGroup | Shutdown, Field(discriminator="kind")]

@@ -46,6 +46,16 @@ def slot_lock(home: Path, slot: str) -> Path:
     return lock_folder(home) / f"slot-{slot}.lock"
 
 
+def queue_folder(home: Path) -> Path:
+    """Folder with one locked file for each experiment that waits for device slots."""
+    return lock_folder(home) / "queue"
+
+
+def checkpoint_folder(home: Path, experiment: str) -> Path:
+    """Folder with what an experiment that is cut off goes on from."""
+    return home / "checkpoints" / experiment
+
+
 def make_home(home: Path) -> None:
     """Create the lab's folders where they do not exist, readable for their owner only.
 
@@ -54,7 +64,7 @@ def make_home(home: Path) -> None:
 
     """
     try:
-        for folder in (home, log_folder(home), lock_folder(home)):
+        for folder in (home, log_folder(home), lock_folder(home), queue_folder(home)):
             if not folder.is_dir():
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 folder.mkdir(mode=0o700, exist_ok=True)
