@@ -43,6 +43,40 @@ def test_images_go_in_as_channels_by_height_by_width(cli: Cli) -> None:
     assert counted["num_params"] == 160 + 16 * 13 * 13 * 10 + 10
 
 
+def test_match_finds_widths_for_a_budget(cli: Cli) -> None:
+    one = document(cli("match", "4*(14 relu)", "--in", "784", "--out", "10", "--params", "100k", "--json"))
+    assert (
+        one["num_params"]
+        == document(cli("count", one["notation"], "--in", "784", "--out", "10", "--json"))["num_params"]
+    )
+    assert one["budget_error"] == pytest.approx((one["num_params"] - 100_000) / 100_000)
+    assert one["widths"] == [93, 93, 93, 92]
+    several = document(cli("match", "9 relu", "2*(9 relu)", "--in", "2", "--out", "2", "--params", "500", "--json"))
+    assert [len(found["widths"]) for found in several] == [1, 2]
+    below = document(cli("match", "9 relu", "--in", "2", "--out", "2", "--macs", "401", "--rule", "at-most", "--json"))
+    assert below["macs"] == 400
+
+
+def test_explain_says_what_collapses_and_what_cannot(cli: Cli) -> None:
+    explained = document(cli("explain", "3", "--in", "10", "--out", "10", "--json"))
+    assert explained["degrees_of_freedom"] == 61
+    assert explained["warnings"][0]["kind"] == "serial collapse"
+    assert explained["region_bounds"]["upper"] == 1
+    regions = document(cli("explain", "2*(8 relu)", "--in", "2", "--out", "1", "--json"))["region_bounds"]
+    assert (regions["montufar"], regions["serra_lower"], regions["upper"]) == (592, 925, 1369)
+    assert "serial collapse" in cli("explain", "3", "--in", "10", "--out", "10").stdout
+
+
+def test_code_is_a_module_that_runs_with_torch_alone(cli: Cli, tmp_path: Path) -> None:
+    written = cli("code", "2*(16 relu)", "--in", "64", "--out", "10", "--name", "Digits").stdout
+    (tmp_path / "digits.py").write_text(written)
+    counting = "import digits; print(sum(p.numel() for p in digits.Digits().parameters()))"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", counting], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) == 64 * 16 + 16 + 16 * 16 + 16 + 16 * 10 + 10
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -56,6 +90,9 @@ def test_images_go_in_as_channels_by_height_by_width(cli: Cli) -> None:
         (["show", "nothing"], "nothing"),
         (["show", "last"], "no experiment"),
         (["nonsense"], "nonsense"),
+        (["match", "64! relu", "--in", "2", "--out", "2", "--params", "10"], "free"),
+        (["match", "64 relu", "--in", "2", "--out", "2"], "--params"),
+        (["code", "3", "--in", "2", "--name", "class"], "class"),
         (["run", "spirals-depth", "--seeds", "many"], "many"),
         (["export", "last", "--to", "xml"], "xml"),
     ],

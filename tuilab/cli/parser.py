@@ -82,6 +82,13 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_argument("id", metavar="ID", help="experiment id, a unique beginning of it, or last")
 
     _network_arguments(add("count", "networks", "count", "count parameters, MACs and shapes of a network", json=True))
+    _add_match(add("match", "networks", "match", "find the widths that bring networks to a budget", json=True))
+    explain = add("explain", "networks", "explain", "warnings, collapse, bounds and memory of a network", json=True)
+    _network_arguments(explain)
+    explain.add_argument("--batch", type=_count, default=128, metavar="N", help="batch size (default %(default)s)")
+    code = add("code", "networks", "code", "print a network as a standalone PyTorch module")
+    _network_arguments(code)
+    code.add_argument("--name", default="Network", help="name of the class (default %(default)s)")
     presets = add("presets", "presets", "presets", "list the presets by question", json=True)
     presets.add_argument("name", nargs="?", help="show this preset in full")
     add("schema", "presets", "schema", "print the JSON schema of preset files, for editors")
@@ -112,6 +119,16 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--what", choices=("runs", "points"), default="points", help="rows of a CSV")
     add("doctor", "doctor", "doctor", "versions, devices, where the lab lives, what the terminal can do", json=True)
     return parser
+
+
+def _add_match(command: argparse.ArgumentParser) -> None:
+    _network_arguments(command, many=True)
+    budget = command.add_mutually_exclusive_group(required=True)
+    for option, what in (("--params", "parameters"), ("--macs", "MACs a sample"), ("--activations", "activations")):
+        budget.add_argument(option, type=_count, metavar="N", help=f"the budget, in {what}: 10000, 10k or 1.2M")
+    command.add_argument(
+        "--rule", choices=("nearest", "at-most", "at-least"), default="nearest", help="(default %(default)s)"
+    )
 
 
 def _add_run(command: argparse.ArgumentParser, changes: bool = True) -> None:
