@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import count
+from math import isqrt
 from typing import Literal, TypeAlias
 
-from tuilab.analysis.counting import totals
+from tuilab.analysis.counting import tally, totals
 from tuilab.analysis.structure import hidden_widths, merge_copies
 from tuilab.analysis.widths import Width, free_widths, with_widths
 from tuilab.spec.errors import LabError
@@ -128,7 +130,9 @@ class _Family:
     """
 
     def __init__(self, network: Network, widths: tuple[Width, ...], quantity: Quantity) -> None:
-        self.network = network
+        self.written = network.stack
+        self.layers = network.layers
+        self.in_shape = network.in_shape
         self.widths = widths
         self.quantity: Quantity = quantity
         self.largest = max(width.value for width in widths)
@@ -138,7 +142,7 @@ class _Family:
     def _repeat_of(self, width: Width) -> int | None:
         """The repeat at the top of the stack that alone contains the width, whose copies may then differ."""
         first = width.paths[0][0]
-        layer = self.network.stack[first]
+        layer = self.layers[first]
         alone = isinstance(layer, Repeat) and all(path[0] == first for path in width.paths)
         return first if alone else None
 
@@ -157,14 +161,17 @@ class _Family:
         return tuple(_Run(tuple(group), key[2], self._copies(key[2])) for key, group in groups)
 
     def _copies(self, repeat: int | None) -> int:
-        layer = None if repeat is None else self.network.stack[repeat]
+        layer = None if repeat is None else self.layers[repeat]
         return layer.times if isinstance(layer, Repeat) else 1
 
     def num_steps(self, scale: int) -> int:
         return sum(run.num_steps for run in self.runs(scale))
 
     def stack(self, scale: int, step: int) -> Stack:
-        """The member ``step`` steps after ``scale``."""
+        """The member ``step`` steps after ``scale``, as written."""
+        return self._member(self.written, scale, step)
+
+    def _member(self, stack: Stack, scale: int, step: int) -> Stack:
         sizes = self.sizes(scale)
         split: _Run | None = None
         for run in self.runs(scale) if step else ():
@@ -174,28 +181,31 @@ class _Family:
             step -= run.num_steps
             for member in run.members:
                 sizes[member] += 1
-        stack = with_widths(self.network.stack, self._paths(sizes))
+        narrow = with_widths(stack, self._paths(sizes))
         if split is None or split.repeat is None:
-            return stack
+            return narrow
         for member in split.members:
             sizes[member] += 1
-        wider = with_widths(self.network.stack, self._paths(sizes))
         at = split.repeat
-        return (*stack[:at], *_copies(wider[at], step), *_copies(stack[at], split.num_steps - step), *stack[at + 1 :])
+        wide = with_widths(stack, self._paths(sizes))[at]
+        return (*narrow[:at], *_copies(wide, step), *_copies(narrow[at], split.num_steps - step), *narrow[at + 1 :])
 
     def _paths(self, sizes: list[int]) -> dict[Path, int]:
         return {path: size for width, size in zip(self.widths, sizes, strict=True) for path in width.paths}
 
     def value(self, scale: int, step: int) -> int:
-        member = Network(self.stack(scale, step), self.network.in_shape, self.network.out_features)
-        value: int = getattr(totals(member), self.quantity)
+        value: int = getattr(tally(self._member(self.layers, scale, step), self.in_shape), self.quantity)
         return value
 
     def largest_at_most(self, target: int) -> tuple[int, int]:
         """Scale and step of the largest member that does not exceed ``target``; the smallest one does not."""
-        scale = _last(lambda s: self.value(s, 0) <= target, 2 * self.largest)
+        low, high = (0, self.value(0, 0)), (2 * self.largest, self.value(2 * self.largest, 0))
+        while high[1] <= target:
+            low, high = high, (2 * high[0], self.value(2 * high[0], 0))
+        (scale, below), (_, above) = _enclose(lambda at: self.value(at, 0), low, high, target)
         num_steps = self.num_steps(scale)
-        return scale, _last(lambda s: s < num_steps and self.value(scale, s) <= target, 1)
+        (step, _), _ = _enclose(lambda at: self.value(scale, at), (0, below), (num_steps, above), target)
+        return scale, step
 
 
 def _copies(layer: object, times: int) -> Stack:
@@ -203,15 +213,29 @@ def _copies(layer: object, times: int) -> Stack:
     return layer.body if times == 1 else (Repeat(times, layer.body),)
 
 
-def _last(holds: Callable[[int], bool], guess: int) -> int:
-    """The last whole number from 0 for which ``holds`` is true, where it is true up to some number and false after."""
-    low, high = 0, guess
-    while holds(high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        if holds(middle):
-            low = middle
-        else:
-            high = middle
-    return low
+_Point: TypeAlias = tuple[int, int]
+"""A whole number and the value of a function there."""
+
+
+def _enclose(value: Callable[[int], int], low: _Point, high: _Point, target: int) -> tuple[_Point, _Point]:
+    """Neighbours between ``low`` and ``high`` where the growing ``value`` is at most and above ``target``.
+
+    Counts grow about as a square, so guesses by interpolating square roots; every third guess halves what is left.
+    """
+    for turn in count():
+        left = high[0] - low[0]
+        if left == 1:
+            break
+        match turn % 3:
+            case 0:
+                root, first, last = (isqrt(number << 64) for number in (target, low[1], high[1]))
+                at = low[0] + left * (root - first) // max(last - first, 1)
+                nearer_low = at
+            case 1:
+                at = low[0] + 1 if nearer_low == low[0] else high[0] - 1
+            case _:
+                at = low[0] + left // 2
+        at = min(max(at, low[0] + 1), high[0] - 1)
+        found = (at, value(at))
+        low, high = (found, high) if found[1] <= target else (low, found)
+    return low, high
