@@ -108,6 +108,15 @@ async def test_the_chart_follows_data_glyphs_and_size():
         assert screen_text(app) == narrow
 
 
+async def test_a_narrow_chart_leaves_out_what_does_not_fit_its_borders():
+    app = ChartApp(loss_chart(final_state()))
+    async with app.run_test(size=(30, 8)) as pilot:
+        await pilot.pause()
+        top, *_, bottom = screen_text(app).splitlines()
+        assert top.strip("╭╮─ ") == "Eval loss · log"
+        assert bottom.strip("╰╯─ ") == "dotted: train"
+
+
 def picture(screen: pyte.Screen) -> list[list[tuple[object, ...]]]:
     """Character, colours and weight of every cell; blanks have a background only."""
     return [

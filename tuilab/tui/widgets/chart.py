@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tuilab.tui.scales import Scale
 
 _COLORS: dict[str, Colors] = {"256": "256", "standard": "16", "windows": "16"}
+_UNKNOWN_ROOM = 1000
+"""Cells for titles before the first layout."""
 _BRIDGE = 6
 """Unchanged cells between two changes that are cheaper to repaint than to jump over."""
 
@@ -72,6 +74,7 @@ class Chart(Widget):
         self._redraw()
 
     def on_resize(self) -> None:
+        self._name_borders()
         self._redraw()
 
     def render_line(self, y: int) -> Strip:
@@ -86,8 +89,13 @@ class Chart(Widget):
 
     def _name_borders(self) -> None:
         data = self.data
-        parts = () if data is None else (data.title, data.unit, "log" if data.log_y else "")
-        title, note = " · ".join(filter(None, parts)), data.note if data else ""
+        room = max(0, self.size.width - 4) or _UNKNOWN_ROOM
+        title = note = ""
+        if data is not None:
+            log = ("log",) if data.log_y else ()
+            full = " · ".join((data.title, *filter(None, (data.unit,)), *log))
+            title = full if len(full) <= room else " · ".join((data.title, *log))
+            note = _first_words(data.note, room)
         if self.glyphs == "ascii":
             title, note = to_ascii(title), to_ascii(note)
         if title != self.border_title:
@@ -121,6 +129,14 @@ class Chart(Widget):
         self._rows = rows
         if changed:
             self.refresh(*changed)
+
+
+def _first_words(note: str, room: int) -> str:
+    """As many parts of a note as fit, from the first on."""
+    parts = note.split(" · ")
+    while parts and len(" · ".join(parts)) > room:
+        parts.pop()
+    return " · ".join(parts)
 
 
 def changed_runs(old: Row, new: Row) -> Iterator[tuple[int, int]]:
