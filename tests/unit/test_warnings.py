@@ -140,7 +140,7 @@ def test_the_theory_has_the_numbers_of_this_network():
     assert "0.12" in texts[InsightKind.BOTTLENECK]
     assert "33.0%" in texts[InsightKind.DEAD_ON_ARRIVAL]
     assert "10 examples with 4 outputs each are 40 numbers" in texts[InsightKind.MORE_PARAMETERS_THAN_DATA]
-    assert "leaves" in texts[InsightKind.SERIAL_COLLAPSE]
+    assert "3 x (3 + 4 - 3) = 12, and 4 for the bias: 16 of 74" in texts[InsightKind.SERIAL_COLLAPSE]
     softmax = _only(warnings(_network("14 relu out softmax", 8, 10)), InsightKind.SOFTMAX_BEFORE_CROSS_ENTROPY)
     assert "log(1 + 9 / e) = 1.461" in softmax.why.text
 

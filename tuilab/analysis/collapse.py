@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tuilab.analysis.counting import tally
-from tuilab.analysis.freedom import is_transparent, stack_degrees
+from tuilab.analysis.families import Affine
+from tuilab.analysis.freedom import is_transparent, stack_degrees, stack_family
 from tuilab.spec.layers import Flatten, Layer, Linear, Out, Repeat, Residual, Stack, Sum, children, contains_out
 from tuilab.spec.network import Network, Path
 from tuilab.spec.shapes import Shape, output_shape
@@ -30,6 +31,7 @@ class Collapse:
         num_params: nominal parameters of the layers, of one copy.
         degrees_of_freedom: what tells the functions of these layers apart.
         folded_params: nominal parameters of ``folded``.
+        family: the affine maps that these layers reach; None where they are not all affine.
 
     """
 
@@ -42,6 +44,7 @@ class Collapse:
     num_params: int
     degrees_of_freedom: int
     folded_params: int
+    family: Affine | None
 
     @property
     def last_path(self) -> Path:
@@ -217,6 +220,7 @@ class _Finder:
             tally(before, shape).num_params,
             stack_degrees(before, shape),
             tally(after, shape).num_params,
+            stack_family(before, shape),
         )
 
     def folded(self, layers: Stack, shape: Shape) -> Stack:

@@ -3,6 +3,7 @@
 from math import prod
 
 from tuilab.analysis.families import (
+    Affine,
     Piece,
     Scaling,
     around,
@@ -57,6 +58,12 @@ def degrees_of_freedom(network: Network) -> int:
 def stack_degrees(stack: Stack, shape: Shape) -> int:
     """``degrees_of_freedom`` of a part of a network without ``out``, on an input of ``shape``."""
     return close(_stack_piece(stack, shape)[0])
+
+
+def stack_family(stack: Stack, shape: Shape) -> Affine | None:
+    """The family of affine maps that a part of a network without ``out`` reaches; None when it is not affine."""
+    piece, _ = _stack_piece(stack, shape)
+    return piece if isinstance(piece, Affine) else None
 
 
 def is_transparent(layer: Layer) -> bool:

@@ -48,12 +48,10 @@ def _fold_label(found: Collapse) -> str:
 
 
 def _why_serial(found: Collapse) -> Why:
-    saved = found.num_params - found.degrees_of_freedom
     text = (
         "An affine map after an affine map is an affine map: W = W2 W1 and b = W2 b1 + b2. A chain from m to n "
         "features whose narrowest place has r of them is any matrix of rank at most r, which r (m + n - r) numbers "
-        f"say, and n more for a bias. Here that leaves {found.degrees_of_freedom:,} of {found.num_params:,} "
-        f"parameters; {saved:,} only say the same again. Folded there are {found.folded_params:,}"
+        f"say, and n more for a bias. {_numbers(found)} Folded there are {found.folded_params:,} parameters"
     )
     text += (
         ", more than before, because a narrow chain is a cheaper way to write a matrix of low rank."
@@ -65,6 +63,18 @@ def _why_serial(found: Collapse) -> Why:
         "loss no gain or slower, with steeper losses sometimes faster."
     )
     return Why("Affine maps compose to one", text, _CHAINS)
+
+
+def _numbers(found: Collapse) -> str:
+    """The formula with the numbers of these layers."""
+    left = f"{found.degrees_of_freedom:,} of {found.num_params:,} parameters are left"
+    if found.family is None:
+        return f"Here {left}."
+    m, n, _, r, _ = found.family
+    matrix = r * (m + n - r)
+    shift = found.family.dimension - matrix
+    bias = f", and {shift:,} for the bias" if shift else ""
+    return f"Here {r:,} x ({m:,} + {n:,} - {r:,}) = {matrix:,}{bias}: {left}."
 
 
 def _why_parallel(found: Collapse) -> Why:
