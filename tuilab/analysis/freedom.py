@@ -1,7 +1,5 @@
 """Degrees of freedom: how many numbers a network's parameters really are."""
 
-from math import prod
-
 from tuilab.analysis.families import (
     Affine,
     Piece,
@@ -34,7 +32,7 @@ from tuilab.spec.layers import (
     Sum,
 )
 from tuilab.spec.network import Network
-from tuilab.spec.shapes import Shape, output_shape
+from tuilab.spec.shapes import Shape
 
 HOMOGENEOUS = (ActivationKind.RELU, ActivationKind.LEAKY_RELU)
 """Activations with f(c x) = c f(x) for c > 0: each of their units can trade scale with the layer after it."""
@@ -93,7 +91,10 @@ def _stack_piece(stack: Stack, shape: Shape) -> tuple[Piece, Shape]:
 def _layer_piece(layer: Layer, shape: Shape) -> tuple[Piece, Shape]:
     match layer:
         case Linear(width, bias):
-            return dense(shape[-1], width, bias), output_shape(layer, shape)
+            return dense(shape[-1], width, bias), (*shape[:-1], width)
+        case Activation(kind) if not is_transparent(layer):
+            features = _features(shape)
+            return around(features, features, Scaling(features, kind not in HOMOGENEOUS)), shape
         case Residual(body):
             inside, out = _stack_piece(body, shape)
             ends = Scaling(_features(shape), False)
@@ -130,10 +131,8 @@ def _leaf_piece(layer: Layer, shape: Shape) -> tuple[Piece, Shape]:
             piece = opaque(before, after, Scaling(before, False), Scaling(after, False), cost.num_params)
         case LayerNorm() | BatchNorm():
             piece = opaque(before, after, Scaling(before, True), Scaling(after, True), cost.num_params)
-        case Activation(kind):
-            piece = around(before, after, Scaling(before, kind not in HOMOGENEOUS))
         case Dropout() | MaxPool() | AvgPool() | Flatten():
             piece = around(before, after, Scaling(before, False))
         case _:
-            piece = around(before, after, Scaling(prod(shape), True))
+            raise AssertionError(layer)
     return piece, cost.out_shape
