@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.lab_store import bench_stacks, lab_of, notices, opened, preset_file, record
+from tests.tui.lab_store import bench_stacks, lab_of, opened, preset_file, record
 from tests.tui.live_values import COMPARISON
 from tests.tui.screen_text import assert_golden, screen_text
 from tuilab.store.reader import Reader
@@ -112,7 +112,7 @@ async def test_a_name_that_is_taken_is_refused_with_a_sentence(tmp_path: Path) -
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
         await pilot.press("R", "ctrl+u", "d", "e", "e", "p", "enter")
         await pilot.pause()
-        assert "already" in notices(app)
+        assert "already" in screen_text(app)
 
 
 async def test_a_finished_experiment_is_not_rewritten_by_editing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tuilab.analysis.counting import NetworkCount, count_as_written
+from tuilab.analysis.matching import Quantity
 from tuilab.spec.comparison import LETTERS, Candidate, Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.layers import Stack
@@ -12,6 +13,20 @@ from tuilab.spec.network import Network
 from tuilab.spec.task import TaskFacts, facts
 
 MAX_CANDIDATES = len(LETTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What matching aims at.
+
+    Attributes:
+        quantity: what is counted.
+        amount: how many; None is what the budget's reference has.
+
+    """
+
+    quantity: Quantity = "num_params"
+    amount: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +41,7 @@ class Bench:
         selected: index of the selected candidate.
         past: earlier (comparison, selected), oldest first; undo goes back through them.
         future: undone ones, next redo last.
+        goal: what matching aims at.
 
     """
 
@@ -36,6 +52,9 @@ class Bench:
     selected: int = 0
     past: tuple[tuple[Comparison, int], ...] = ()
     future: tuple[tuple[Comparison, int], ...] = ()
+    goal: Goal = Goal()
+    held: bool = False
+    """Whether widths follow every change, so that the budget is kept."""
 
     @property
     def candidate(self) -> Candidate:
@@ -159,7 +178,7 @@ def with_stack(bench: Bench, stack: Stack, index: int | None = None) -> Bench:
     at = bench.selected if index is None else index
     candidates = bench.comparison.candidates
     edited = candidates[at].model_copy(update={"stack": stack})
-    return change(bench, _with_candidates(bench.comparison, (*candidates[:at], edited, *candidates[at + 1 :])))
+    return change(bench, with_candidates(bench.comparison, (*candidates[:at], edited, *candidates[at + 1 :])))
 
 
 def add(bench: Bench, candidate: Candidate) -> Bench:
@@ -174,7 +193,7 @@ def add(bench: Bench, candidate: Candidate) -> Bench:
         raise LabError(f"a comparison holds at most {MAX_CANDIDATES} candidates; delete one first")
     named = candidate.model_copy(update={"name": unique_name(bench.comparison, candidate.name)})
     at = bench.selected + 1
-    return change(bench, _with_candidates(bench.comparison, (*candidates[:at], named, *candidates[at:])), at)
+    return change(bench, with_candidates(bench.comparison, (*candidates[:at], named, *candidates[at:])), at)
 
 
 def delete(bench: Bench) -> Bench:
@@ -188,7 +207,7 @@ def delete(bench: Bench) -> Bench:
     if len(candidates) == 1:
         raise LabError("a comparison needs at least one candidate; edit this one instead")
     at = bench.selected
-    return change(bench, _with_candidates(bench.comparison, (*candidates[:at], *candidates[at + 1 :])))
+    return change(bench, with_candidates(bench.comparison, (*candidates[:at], *candidates[at + 1 :])))
 
 
 def rename(bench: Bench, name: str) -> Bench:
@@ -242,7 +261,7 @@ def unique_name(comparison: Comparison, wish: str) -> str:
     return next(name for name in (f"{base} {number}" for number in range(2, 100)) if name not in taken)
 
 
-def _with_candidates(comparison: Comparison, candidates: tuple[Candidate, ...]) -> Comparison:
+def with_candidates(comparison: Comparison, candidates: tuple[Candidate, ...]) -> Comparison:
     """The comparison with other candidates, without what it said about those that are gone."""
     names = {candidate.name for candidate in candidates}
     update: dict[str, object] = {"candidates": candidates}

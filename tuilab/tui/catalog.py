@@ -87,7 +87,8 @@ def seconds_of(comparison: "Comparison", counts: tuple[tuple[int, int], ...]) ->
         training = comparison.training_of(candidate)
         batch = 512 if training.batch_size == "full" else training.batch_size
         protocol = comparison.protocol
-        tuning = 0 if training.lr is not None else len(protocol.lr_grid) * protocol.tuning_seeds
+        fixed = training.lr is not None or not training.needs_lr
+        tuning = 0 if fixed else len(protocol.lr_grid) * protocol.tuning_seeds
         for replicas in (tuning, protocol.final_seeds):
             if replicas:
                 per_step = _SECONDS_PER_STEP + 3 * replicas * batch * macs / _MACS_PER_SECOND

@@ -92,3 +92,12 @@ def ago(seconds: float) -> str:
 def count_of(number: int, noun: str) -> str:
     """``1 layer``, ``2 layers``."""
     return f"{exact(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def size(number: float) -> str:
+    """``1.5 KiB``, ``334 GiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.3g} {unit}" if number < 1000 else f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.3g} TiB" if number < 1000 else f"{exact(round(number))} TiB"

@@ -1,5 +1,6 @@
 """One candidate's stack as lines: index, glyph, layer, output shape, params and the share of them."""
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -52,22 +53,32 @@ class StackRows:
         return len(self.count.layers) + 1
 
     @cached_property
+    def _paths(self) -> list[Path]:
+        return [layer.path for layer in self.count.layers]
+
+    @property
+    def _number_width(self) -> int:
+        return max(3, len(str(len(self))))
+
+    @cached_property
     def _largest(self) -> int:
         return max((layer.num_params for layer in self.count.layers), default=0) or 1
 
     def header(self, width: int) -> Line | None:
         """The columns' names."""
-        name, shape, params, macs, share = _columns(width)
-        text = right("#", 3) + left("   layer", name + 3) + right("out", shape) + right("params", params)
+        number = self._number_width
+        name, shape, params, macs, share = _columns(width + 3 - number)
+        text = right("#", number) + left("   layer", name + 3) + right("out", shape) + right("params", params)
         text += right("MACs", macs) if macs else ""
         return (Span(text + " " * share, "dim"),)
 
     def line(self, index: int, width: int) -> Line:
         """The input, or the layer at ``index - 1``."""
-        name, shape, params, macs, share = _columns(width)
+        number = self._number_width
+        name, shape, params, macs, share = _columns(width + 3 - number)
         if index == 0:
             text = left("in", name) + right(format_shape(self.in_shape), shape)
-            return Span(right("0", 3), "dim"), Span(" ○ ", "dim"), Span(text, "dim")
+            return Span(right("0", number), "dim"), Span(" ○ ", "dim"), Span(text, "dim")
         layer = self.count.layers[index - 1]
         glyph, role = _glyph(layer.label)
         implied = self.implied_out and index == len(self) - 1
@@ -76,7 +87,7 @@ class StackRows:
         indent = "  " * min(layer.nesting, 6)
         marked = self.selection is not None and self.selection[0] <= index <= self.selection[1]
         line = [
-            Span(right(str(index), 3), "accent strong" if marked else "dim"),
+            Span(right(str(index), number), "accent strong" if marked else "dim"),
             Span("!" if layer.path in self.marks else "▌" if marked else " ", "warn" if not marked else "accent"),
             Span(f"{glyph} ", role),
             Span(left(indent + label, name), role or weak),
@@ -89,19 +100,13 @@ class StackRows:
             line.append(Span(" " + bar(layer.num_params / self._largest, share - 1), hue(self.color)))
         return tuple(line)
 
-    def path(self, index: int) -> Path | None:
-        """Where the layer of a row stands in the stack; None for the input and the implied projection."""
-        if index < 1 or (self.implied_out and index == len(self) - 1) or index >= len(self):
-            return None
-        return self.count.layers[index - 1].path
+    def path(self, index: int) -> Path:
+        """Where the layer of a row stands; empty for the input, one past the end for the implied projection."""
+        return self.count.layers[index - 1].path if 1 <= index < len(self) else ()
 
     def row(self, path: Path) -> int:
         """The row of the layer at ``path``, or the nearest before it."""
-        best = 0
-        for index, layer in enumerate(self.count.layers, start=1):
-            if layer.path <= path:
-                best = index
-        return best
+        return bisect_right(self._paths, path)
 
 
 def _columns(width: int) -> tuple[int, int, int, int, int]:

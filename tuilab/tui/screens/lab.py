@@ -8,24 +8,29 @@ from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
 from textual.reactive import reactive
 
+from tuilab.analysis.counting import NetworkCount
 from tuilab.spec.errors import LabError
 from tuilab.store.records import ExperimentRecord
 from tuilab.tui.bench import Bench
 from tuilab.tui.budget_rows import BudgetRows, budget_title
 from tuilab.tui.charts import loss_chart, metric_chart
 from tuilab.tui.comparison_rows import ComparisonRows, Entry
-from tuilab.tui.facts_lines import fact_lines
+from tuilab.tui.facts_lines import fact_lines, insight_lines
 from tuilab.tui.lines import Span, Text, letter
 from tuilab.tui.live import LiveState, empty
 from tuilab.tui.numbers import exact
-from tuilab.tui.screens.lab_editing import LabEditing
+from tuilab.tui.plot import ChartData
+from tuilab.tui.screens.lab_budget import LabBudget
+from tuilab.tui.screens.lab_insight import LabInsight
 from tuilab.tui.screens.lab_keys import LAB_KEYS
+from tuilab.tui.screens.lab_rows import LabRows
 from tuilab.tui.screens.lab_running import LabRunning
 from tuilab.tui.stack_rows import StackRows
 from tuilab.tui.status_line import status_line
 from tuilab.tui.widgets.bars import KeyBar, TopBar
 from tuilab.tui.widgets.chart import Chart
 from tuilab.tui.widgets.line_view import LineView
+from tuilab.tui.widgets.stack_view import StackView
 
 PANES = ("stack", "budget", "loss", "metric", "table", "insight")
 """Panes in the order of their number keys."""
@@ -40,7 +45,7 @@ class PaneChart(Chart, can_focus=True):
     """
 
 
-class LabScreen(LabEditing, LabRunning):
+class LabScreen(LabRows, LabBudget, LabInsight, LabRunning):
     """One main screen that joins building and watching; every pane zooms to full."""
 
     CSS_PATH = "lab.tcss"
@@ -49,8 +54,6 @@ class LabScreen(LabEditing, LabRunning):
 
     zoomed: reactive[str] = reactive("", init=False, repaint=False)
     """Id of the pane that has the whole screen; empty when all share it."""
-    pane: reactive[str] = reactive("stack", init=False, repaint=False)
-    """Id of the pane that has, or last had, the focus."""
 
     def __init__(self, bench: Bench, experiment: ExperimentRecord | None = None, *, run: bool = False) -> None:
         """Make the screen.
@@ -71,7 +74,7 @@ class LabScreen(LabEditing, LabRunning):
         yield LineView(id="tabs", cursor_on=False)
         with Horizontal(id="body"):
             with Vertical(id="left", classes="column"):
-                yield LineView(id="stack", classes="pane")
+                yield StackView(id="stack", classes="pane")
                 yield LineView(id="budget", classes="pane")
                 yield LineView(id="insight", classes="pane", cursor_on=False)
             with Vertical(id="right", classes="column"):
@@ -128,15 +131,21 @@ class LabScreen(LabEditing, LabRunning):
             stack.entitle(title, "does not fit")
             stack.set_class(True, "-wrong")
         else:
-            network = bench.network(bench.candidate)
-            implied = len(network.layers) > len(network.stack)
-            stack.rows = StackRows(count, network.in_shape, bench.selected, implied)
+            stack.rows = self._stack_rows(bench, count)
             stack.entitle(title, f"{exact(count.num_params)} params")
             stack.set_class(False, "-wrong")
         self._show_budget(bench)
         self._show_insight()
         self._show_table()
         self._show_top()
+
+    def _stack_rows(self, bench: Bench, count: NetworkCount) -> StackRows:
+        network = bench.network(bench.candidate)
+        implied = len(network.layers) > len(network.stack)
+        marks = frozenset(path for insight in self.insights(bench) for path in insight.paths)
+        cursor = self.stack_view.cursor
+        marked = (min(self.mark, cursor), max(self.mark, cursor)) if self.mark is not None else None
+        return StackRows(count, network.in_shape, bench.selected, implied, marks, marked)
 
     def _show_budget(self, bench: Bench) -> None:
         budget = self.query_one("#budget", LineView)
@@ -155,7 +164,9 @@ class LabScreen(LabEditing, LabRunning):
         view = self.query_one("#insight", LineView)
         bench = self.shown
         view.entitle("Insight")
-        view.rows = Text(fact_lines(bench.selected, bench.counts()[bench.selected], max(20, view.size.width)))
+        width = max(20, view.size.width)
+        facts = fact_lines(bench.selected, bench.counts()[bench.selected], width)
+        view.rows = Text((*insight_lines(self.insights(bench), width), *facts))
 
     def _show_table(self) -> None:
         bench, live = self.shown, self.live
@@ -189,8 +200,9 @@ class LabScreen(LabEditing, LabRunning):
 
     def _show_charts(self) -> None:
         if self.live is None:
-            self.query_one("#loss").border_title = "Eval loss"
-            self.query_one("#metric").border_title = f"Eval {self.shown.facts.metric}"
+            steps = float(self.shown.comparison.training.steps)
+            self.query_one("#loss", Chart).data = ChartData("Eval loss", (), steps, self.log_y)
+            self.query_one("#metric", Chart).data = ChartData(f"Eval {self.shown.facts.metric}", (), steps)
             return
         self.query_one("#loss", Chart).data = loss_chart(self.live, log_y=self.log_y)
         metric = self.query_one("#metric", Chart)
@@ -204,17 +216,14 @@ class LabScreen(LabEditing, LabRunning):
         self.call_after_refresh(self._show_sized)
 
     def _show_sized(self) -> None:
+        if self.focused is None and self.query_one(f"#{self.pane}").display:
+            self.query_one(f"#{self.pane}").focus()
         self._show_insight()
         self._show_charts()
         self._show_top()
         self._show_tabs()
 
     # Panes
-
-    @property
-    def small(self) -> bool:
-        """Whether there is room for one pane only."""
-        return self.size.width < 70 or self.size.height < 20
 
     def watch_zoomed(self) -> None:
         self._arrange()
@@ -276,18 +285,22 @@ class LabScreen(LabEditing, LabRunning):
         self.log_y = not self.log_y
 
     def action_back(self) -> None:
-        """Leave the zoom, or go back to the library."""
-        if self.zoomed:
+        """Forget the mark, leave the zoom, or go back to the library."""
+        if self.mark is not None:
+            self.action_row_mark()
+        elif self.zoomed:
             self.zoomed = ""
         else:
             self.dismiss()
 
     def on_line_view_moved(self, message: LineView.Moved) -> None:
-        """Moving in the table or the budget selects a candidate."""
+        """Moving in the table or the budget selects a candidate; moving while marking marks."""
+        if message.view.id == "stack" and self.mark is not None:
+            self.show_bench()
         if message.view.id in ("table", "budget") and message.view.has_focus:
             self.choose(message.cursor)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("pause", "stop"):
             return self.running
-        return True
+        return super().check_action(action, parameters)

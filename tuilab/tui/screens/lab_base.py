@@ -21,6 +21,8 @@ class LabBase(Screen[None]):
     """What would be, while a line is being typed."""
     live: reactive[LiveState | None] = reactive[LiveState | None](None, init=False, repaint=False)
     """The experiment that is watched; None before the first run."""
+    pane: reactive[str] = reactive("stack", init=False, repaint=False)
+    """Id of the pane that has, or last had, the focus."""
     log_y: reactive[bool] = reactive(True, init=False, repaint=False)
 
     @property
@@ -44,3 +46,7 @@ class LabBase(Screen[None]):
     def running(self) -> bool:
         """Whether the watched experiment has not ended yet."""
         return self.live is not None and not self.live.experiment.status.ended
+
+    def show_bench(self) -> None:
+        """Hand the bench down to the panes that show it."""
+        raise NotImplementedError

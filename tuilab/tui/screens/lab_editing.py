@@ -1,23 +1,31 @@
-"""What the person does to the bench."""
+"""What the person does to the bench: one line of text that edits, and whole candidates."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tuilab.spec.comparison import Candidate
 from tuilab.spec.errors import LabError, NotationError
 from tuilab.spec.notation import format_stack, parse
 from tuilab.tui import bench as benches
 from tuilab.tui.bench import Bench
+from tuilab.tui.bench_budget import held
 from tuilab.tui.numbers import exact
 from tuilab.tui.screens.lab_base import LabBase
 
 if TYPE_CHECKING:
-    from tuilab.tui.suggest import LayerSuggester
+    from textual.suggester import Suggester
+
     from tuilab.tui.widgets.prompt import Prompt
+
+Make: TypeAlias = Callable[[Bench, str], Bench]
+"""The bench that a typed text asks for; raises LabError where it asks for nothing that can be."""
 
 
 class LabEditing(LabBase):
     """The actions that change the bench; every change can be undone."""
+
+    _make: Make | None = None
+    """What the text of the open prompt makes."""
 
     def change(self, make: Callable[[Bench], Bench]) -> bool:
         """Replace the bench by what ``make`` makes of it, or say why that cannot be."""
@@ -29,75 +37,79 @@ class LabEditing(LabBase):
             return False
         return True
 
-    # One line of notation
+    # One line of text
 
-    def action_edit(self) -> None:
-        """Edit the selected candidate's stack in notation."""
-        from tuilab.tui.suggest import LayerSuggester
-
-        stack = self.shown.candidate.stack
-        self._ask("stack", format_stack(stack), "enter accepts · esc leaves it as it was", LayerSuggester())
-        self._preview_stack(format_stack(stack))
-
-    def action_rename(self) -> None:
-        """Give the selected candidate another name."""
-        self._ask("name", self.shown.candidate.name, "1 to 40 characters")
-
-    def action_add(self) -> None:
-        """Add a candidate and write its stack."""
-        if self.change(lambda bench: benches.add(bench, Candidate(name="new", stack=()))):
-            self.action_edit()
-
-    def _ask(self, kind: str, value: str, hint: str, suggester: "LayerSuggester | None" = None) -> None:
+    def ask(self, kind: str, value: str, hint: str, make: Make, suggester: "Suggester | None" = None) -> None:
+        """Open a line of text; every key shows what the text would make, enter makes it, escape forgets it."""
         from tuilab.tui.widgets.prompt import Prompt
 
         if not self.query(Prompt):
+            self._make = make
             self.mount(Prompt(kind, value, hint=hint, suggester=suggester))
+
+    def ask_notation(self, kind: str, value: str, hint: str, make: Make) -> None:
+        """Open a line of stack notation, with suggestions."""
+        from tuilab.tui.suggest import LayerSuggester
+
+        self.ask(kind, value, hint, make, LayerSuggester())
 
     def on_prompt_changed(self, message: "Prompt.Changed") -> None:
         message.stop()
-        if message.prompt.kind == "stack":
-            self._preview_stack(message.value, message.prompt)
-
-    def _preview_stack(self, text: str, prompt: "Prompt | None" = None) -> None:
-        """Show what the text would make; what is wrong with it is said under the line."""
-        assert self.bench is not None
+        if self.bench is None or self._make is None:
+            return
+        prompt = message.prompt
         try:
-            made = benches.with_stack(self.bench, parse(text))
-        except NotationError as error:
-            if prompt is not None:
-                prompt.complain(error.problem, error.column)
+            made = self._make(self.bench, message.value)
+        except LabError as error:
+            _complain(prompt, error)
             return
         self.preview = made
-        if prompt is not None:
-            count = made.count(made.candidate)
-            if isinstance(count, LabError):
-                prompt.complain(str(count))
-            else:
-                prompt.say(f"{exact(count.num_params)} params · {exact(count.macs)} MACs · enter accepts")
+        count = made.count(made.candidate)
+        if isinstance(count, LabError):
+            prompt.complain(str(count))
+        else:
+            prompt.say(f"{exact(count.num_params)} params · {exact(count.macs)} MACs · enter accepts")
 
     async def on_prompt_accepted(self, message: "Prompt.Accepted") -> None:
         message.stop()
-        if message.prompt.kind == "stack":
-            try:
-                stack = parse(message.value)
-            except NotationError as error:
-                message.prompt.complain(error.problem, error.column)
-                return
-            accepted = self.change(lambda bench: benches.with_stack(bench, stack))
-        else:
-            accepted = self.change(lambda bench: benches.rename(bench, message.value))
-        if accepted:
-            await self._close(message.prompt)
+        assert self.bench is not None
+        assert self._make is not None
+        try:
+            made = self._make(self.bench, message.value)
+        except LabError as error:
+            _complain(message.prompt, error)
+            return
+        self.bench = made
+        await self._close(message.prompt)
+        self.after_edit()
+
+    def after_edit(self) -> None:
+        """Called when a line of text has been accepted."""
 
     async def on_prompt_cancelled(self, message: "Prompt.Cancelled") -> None:
         message.stop()
         await self._close(message.prompt)
 
     async def _close(self, prompt: "Prompt") -> None:
-        self.preview = None
+        self.preview, self._make = None, None
         await prompt.remove()
-        self.query_one("#stack").focus()
+        pane = self.query_one(f"#{self.pane}")
+        pane.focus()
+
+    # What is asked for
+
+    def action_edit(self) -> None:
+        """Edit the selected candidate's stack in notation."""
+        text = format_stack(self.shown.candidate.stack)
+        self.ask_notation("stack", text, "enter accepts · esc leaves it as it was", _with_notation)
+
+    def action_rename(self) -> None:
+        """Give the selected candidate another name."""
+        self.ask("name", self.shown.candidate.name, "1 to 40 characters", benches.rename)
+
+    def action_add(self) -> None:
+        """Add a candidate and write its stack."""
+        self.ask_notation("new", "", "the stack of a new candidate, such as 3*(14 relu)", _added)
 
     # Whole candidates
 
@@ -130,3 +142,19 @@ class LabEditing(LabBase):
     def action_candidate(self, step: int) -> None:
         """Select the candidate before or after."""
         self.choose(self.shown.selected + step)
+
+
+def _with_notation(bench: Bench, text: str) -> Bench:
+    return held(benches.with_stack(bench, parse(text)))
+
+
+def _added(bench: Bench, text: str) -> Bench:
+    stack = parse(text)
+    return benches.add(bench, Candidate(name=(format_stack(stack) or "linear")[:40], stack=stack))
+
+
+def _complain(prompt: "Prompt", error: LabError) -> None:
+    if isinstance(error, NotationError):
+        prompt.complain(error.problem, error.column)
+    else:
+        prompt.complain(str(error))

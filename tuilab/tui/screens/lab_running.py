@@ -10,7 +10,7 @@ from pathlib import Path
 from tuilab.spec.errors import LabError
 from tuilab.store.records import Status
 from tuilab.tui.live import empty, reduce
-from tuilab.tui.screens.lab_base import LabBase
+from tuilab.tui.screens.lab_evidence import LabEvidence
 from tuilab.tui.start import over_ssh
 
 POLL_SECONDS = 0.1
@@ -20,7 +20,7 @@ _SURE_SECONDS = 2.0
 """After which the experiment is asked for even where nobody has written: its runner may be gone."""
 
 
-class LabRunning(LabBase):
+class LabRunning(LabEvidence):
     """The actions on experiments, and the one way in which news of them arrive."""
 
     def start_watching(self) -> None:

@@ -89,6 +89,10 @@ def key_name(key: str) -> str:
     return KEY_NAMES.get(key, key)
 
 
+_PINNED = ("keys", "leave", "command_palette")
+"""Actions that are always shown, at the right end."""
+
+
 class KeyBar(Widget):
     """The keys that matter in this place, from the bindings themselves; those that do not fit are left out."""
 
@@ -126,14 +130,15 @@ class KeyBar(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         base, key_style = self.rich_style, self.get_component_rich_style("key-bar--key", partial=True)
-        last = next((entry for entry in self.entries if entry[2].endswith("command_palette")), None)
-        tail = _pieces(last) if last else ()
+        actions = {entry[2].removeprefix("app."): entry for entry in self.entries}
+        pinned = [actions[action] for action in _PINNED if action in actions]
+        tail = [piece for entry in pinned for piece in _pieces(entry)]
         room = width - sum(cell_width(text) for text, _ in tail) - 1
         segments, used = [], 0
         for entry in self.entries:
             pieces = _pieces(entry)
             need = sum(cell_width(text) for text, _ in pieces)
-            if entry == last or used + need > room:
+            if entry in pinned or used + need > room:
                 continue
             click = Style(meta={"@click": entry[2]})
             segments += [Segment(text, base + (key_style if is_key else Style()) + click) for text, is_key in pieces]

@@ -1,0 +1,173 @@
+"""The bench: rows are edited in place, budgets matched, families made, faults mended."""
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.lab_store import TINY, bench_stacks, lab_of, notices, opened, preset_file
+from tests.tui.screen_text import assert_golden, screen_text
+from tuilab.tui.app import LabApp
+from tuilab.tui.bench import open_bench
+from tuilab.tui.bench_budget import held, matched_all, scanned, target, with_budget
+from tuilab.tui.screens.why import WhyScreen
+
+WIDE = (160, 45)
+
+
+async def edited(tmp_path: Path, keys: list[str]) -> list[str]:
+    """The stacks after these keys, typed at the first row of the first candidate, 100 relu."""
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["j", *keys])
+        return bench_stacks(app)
+
+
+async def press(app: LabApp, pilot: Pilot[None], keys: list[str]) -> None:
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+
+
+@pytest.mark.parametrize(
+    ("keys", "stack"),
+    [
+        (["plus", "plus", "minus"], "101 relu"),
+        (["7", "2", "enter"], "72 relu"),
+        (["d"], "relu"),
+        (["c"], "100 100 relu"),
+        (["t"], "100"),
+        (["A"], "100 leaky_relu"),
+        (["J"], "relu 100"),
+        (["j", "K"], "relu 100"),
+        (["exclamation_mark"], "100! relu"),
+        (["b"], "linear(100, bias=false) relu"),
+        (["v", "j", "asterisk"], "2*(100 relu)"),
+        (["v", "j", "asterisk", "plus"], "3*(100 relu)"),
+        (["v", "j", "asterisk", "right_parenthesis"], "100 relu"),
+        (["v", "j", "y", "j", "p"], "100 relu 100 relu"),
+        (["j", "left_parenthesis"], "100 residual(relu)"),
+        (["a", *"7 tanh", "enter"], "100 7 tanh relu"),
+        (["enter", "ctrl+u", *"64 gelu", "enter"], "64 gelu relu"),
+        (["j", "j", "a", "5", "enter"], "100 relu 5"),
+        (["k", "a", "5", "enter"], "5 100 relu"),
+        (["d", "d", "u", "u"], "100 relu"),
+        (["a", *"7 tanh", "escape"], "100 relu"),
+    ],
+)
+async def test_keys_edit_rows(tmp_path: Path, keys: list[str], stack: str) -> None:
+    assert (await edited(tmp_path, keys))[0] == stack
+
+
+async def test_rows_are_copied_between_candidates(tmp_path: Path) -> None:
+    stacks = await edited(tmp_path, ["v", "j", "y", "right_square_bracket", "g", "p"])
+    assert stacks == ["100 relu", "100 relu 2*(19 relu)", ""]
+
+
+async def test_the_input_row_says_that_it_follows_from_the_task(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        for key in ("d", "t", "plus", "asterisk", "c", "J", "b"):
+            await press(app, pilot, ["g", key])
+            assert bench_stacks(app)[0] == "100 relu"
+        assert "input" in notices(app)
+
+
+async def test_a_stack_that_does_not_fit_can_still_be_edited_as_text(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["i", "ctrl+u", *"residual(3)", "enter"])
+        assert bench_stacks(app)[0] == "residual(3)"
+        assert "does not fit" in screen_text(app)
+        await press(app, pilot, ["u"])
+        assert "502 params" in screen_text(app)
+
+
+async def test_matching_brings_the_selected_candidate_to_the_budget(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["right_square_bracket", "i", *" 5 relu", "enter", "m"])
+        stack = bench_stacks(app)[1]
+        bench = lab_of(app).bench
+        assert bench is not None
+        count = bench.counts()[1]
+        assert not isinstance(count, Exception)
+        assert abs(count.num_params - 502) < 25, stack
+        assert "off the budget" in notices(app)
+
+
+async def test_the_reference_is_not_matched_to_itself(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["m"])
+        assert "this candidate is the budget" in notices(app)
+
+
+async def test_a_held_budget_lets_widths_follow_the_depth(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["right_square_bracket", "L", "a", *"19 relu", "enter"])
+        assert len(bench_stacks(app)[1].split()) >= 5
+        count = lab_of(app).shown.counts()[1]
+        assert not isinstance(count, Exception)
+        assert abs(count.num_params - 502) / 502 < 0.05
+
+
+async def test_a_budget_is_written_as_people_say_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["B", *"<= 1.2k", "enter", "M"])
+        assert "Budget ≤ 1,200" in screen_text(app)
+        counts = lab_of(app).shown.counts()
+        assert all(not isinstance(count, Exception) and count.num_params <= 1200 for count in counts)
+
+
+async def test_a_scan_turns_a_candidate_into_a_family_at_one_budget(tmp_path: Path) -> None:
+    async with opened(tmp_path, size=WIDE, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["S", "d"])
+        assert len(bench_stacks(app)) == 7
+        assert_golden("bench-scan-160x45", screen_text(app))
+
+
+async def test_a_linear_chain_is_warned_of_explained_and_mended(tmp_path: Path) -> None:
+    async with opened(tmp_path, size=WIDE, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["i", "ctrl+u", *"8 8", "enter"])
+        text = screen_text(app)
+        assert "w why" in text
+        assert "!■" in text
+        await press(app, pilot, ["w"])
+        assert isinstance(app.screen, WhyScreen)
+        assert "linear regions" in screen_text(app)
+        await press(app, pilot, ["escape", "f", "1"])
+        assert bench_stacks(app)[0] != "8 8"
+        assert "w why" not in screen_text(app)
+
+
+async def test_a_thousand_layers_scroll_and_edit(tmp_path: Path) -> None:
+    long = " ".join(["8 relu"] * 2000)
+    comparison = TINY.model_validate({**TINY.model_dump(mode="json"), "candidates": [{"name": "long", "stack": long}]})
+    async with opened(tmp_path, path=preset_file(tmp_path, comparison, "long")) as (app, pilot):
+        await press(app, pilot, ["G", "k", "minus"])
+        assert "4000" in screen_text(app)
+        await press(app, pilot, ["g"])
+        assert "  0 ○ in" in screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("10k", 10_000), ("1.2M", 1_200_000), ("A", 502), ("deep", 477), ("same as deep", 477), ("≥ 300", 300),
+     ("5k macs", 5000), ("", 502), ("none", 502)],
+)  # fmt: skip
+def test_budgets_are_understood(text: str, amount: int) -> None:
+    assert target(with_budget(open_bench(TINY), text)) == amount
+
+
+def test_matching_all_is_one_change_and_says_what_could_not_be() -> None:
+    bench = open_bench(TINY)
+    made, problems = matched_all(bench)
+    assert len(made.past) == 1
+    assert [problem.split(":")[0] for problem in problems] == ["linear"]
+
+
+def test_a_family_of_widths_keeps_the_depth_and_the_candidate_itself() -> None:
+    bench = scanned(open_bench(TINY), "widths")
+    names = [candidate.name for candidate in bench.comparison.candidates]
+    assert names == ["width 50", "wide", "width 200", "deep", "linear"]
+
+
+def test_holding_changes_nothing_while_it_is_off() -> None:
+    bench = open_bench(TINY)
+    assert held(bench) is bench
