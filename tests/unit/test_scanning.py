@@ -5,7 +5,15 @@ from fractions import Fraction
 import pytest
 
 from tuilab.analysis.counting import totals
-from tuilab.analysis.scanning import scan_activation, scan_depths, scan_widths, with_depth, without_activations
+from tuilab.analysis.matching import Rule
+from tuilab.analysis.scanning import (
+    match_depth,
+    scan_activation,
+    scan_depths,
+    scan_widths,
+    with_depth,
+    without_activations,
+)
 from tuilab.analysis.structure import depth, merge_copies
 from tuilab.spec.errors import LabError
 from tuilab.spec.network import Network
@@ -114,3 +122,24 @@ def test_depth_counts_hidden_layers_with_weights(notation, out_features, expecte
 )
 def test_copies_beside_a_repeat_join_it(notation, expected):
     assert format_stack(merge_copies(parse(notation))) == expected
+
+
+@pytest.mark.parametrize(("width", "layers"), [(3, 14_583_333_333), (64, 42_067_307), (1024, 166_730), (12288, 1158)])
+def test_depth_alone_reaches_175_billion_parameters(width, layers):
+    network = Network(parse(f"{width} relu"), (width,), width)
+    found = match_depth(network, 175_000_000_000)
+    assert abs(depth(Network(found.stack, (width,), width)) + 1 - layers) <= 1
+    assert abs(found.budget_error) < 1e-3
+
+
+def test_depth_is_matched_under_every_rule():
+    network = Network(parse("5 tanh 8 relu 8 relu"), (2,), 2)
+    rules: list[tuple[Rule, int, int]] = [("nearest", 5, 369), ("at_most", 4, 297), ("at_least", 5, 369)]
+    for rule, copies, value in rules:
+        found = match_depth(network, 368, rule=rule)
+        assert (format_stack(found.stack), found.value) == (f"5 tanh {copies}*(8 relu)", value)
+    assert match_depth(network, 1, rule="at_least").value == 81
+    with pytest.raises(LabError, match="one block already has"):
+        match_depth(network, 50)
+    with pytest.raises(LabError, match="no hidden layer"):
+        match_depth(Network((), (2,), 2), 50)

@@ -70,16 +70,20 @@ def match(network: Network, target: int, quantity: Quantity = "num_params", rule
         if smallest > target and rule != "at_least":
             problem = f"{target:,} {_NAMES[quantity]} are too few"
             raise LabError(f"{problem}: with width 1 this stack still has {smallest:,}; raise it or use fewer layers")
-        return _result(network, family.stack(0, 0), smallest, target)
+        return result(network, family.stack(0, 0), smallest, target)
     scale, step = family.largest_at_most(target)
     below = family.value(scale, step)
     if rule == "at_most" or below == target:
-        return _result(network, family.stack(scale, step), below, target)
+        return result(network, family.stack(scale, step), below, target)
     above = family.value(scale, step + 1)
-    take_above = rule == "at_least" or above - target < target - below
-    if above - target == target - below:
-        take_above = take_above or (step > 0 and step + 1 == family.num_steps(scale))
-    return _result(network, family.stack(scale, step + take_above), above if take_above else below, target)
+    whole = step > 0 and step + 1 == family.num_steps(scale)
+    take_above = prefers_above(rule, below, above, target) or (whole and above - target == target - below)
+    return result(network, family.stack(scale, step + take_above), above if take_above else below, target)
+
+
+def prefers_above(rule: Rule, below: int, above: int, target: int) -> bool:
+    """Whether of two neighbours of a budget the larger is wanted."""
+    return rule == "at_least" or (rule == "nearest" and above - target < target - below)
 
 
 def _levelled(widths: tuple[Width, ...]) -> tuple[Width, ...]:
@@ -93,14 +97,15 @@ def _levelled(widths: tuple[Width, ...]) -> tuple[Width, ...]:
 def _unchanged(network: Network, target: int, quantity: Quantity, rule: Rule) -> Match:
     value: int = getattr(totals(network), quantity)
     if value == target or (value < target and rule == "at_most") or (value > target and rule == "at_least"):
-        return _result(network, network.stack, value, target)
+        return result(network, network.stack, value, target)
     raise LabError(
         f"no width of this stack is free (locked, or there is no hidden layer), so its {value:,} {_NAMES[quantity]} "
         f"cannot become {target:,}; unlock a width or add a layer"
     )
 
 
-def _result(network: Network, stack: Stack, value: int, target: int) -> Match:
+def result(network: Network, stack: Stack, value: int, target: int) -> Match:
+    """A match: the stack with the copies that belong together in one repeat."""
     stack = merge_copies(stack)
     widths = hidden_widths(Network(stack, network.in_shape, network.out_features))
     return Match(stack, value, (value - target) / target, widths)
@@ -199,12 +204,9 @@ class _Family:
 
     def largest_at_most(self, target: int) -> tuple[int, int]:
         """Scale and step of the largest member that does not exceed ``target``; the smallest one does not."""
-        low, high = (0, self.value(0, 0)), (2 * self.largest, self.value(2 * self.largest, 0))
-        while high[1] <= target:
-            low, high = high, (2 * high[0], self.value(2 * high[0], 0))
-        (scale, below), (_, above) = _enclose(lambda at: self.value(at, 0), low, high, target)
+        (scale, below), (_, above) = last_at_most(lambda at: self.value(at, 0), 2 * self.largest, target)
         num_steps = self.num_steps(scale)
-        (step, _), _ = _enclose(lambda at: self.value(scale, at), (0, below), (num_steps, above), target)
+        (step, _), _ = enclose(lambda at: self.value(scale, at), (0, below), (num_steps, above), target)
         return scale, step
 
 
@@ -213,11 +215,19 @@ def _copies(layer: object, times: int) -> Stack:
     return layer.body if times == 1 else (Repeat(times, layer.body),)
 
 
-_Point: TypeAlias = tuple[int, int]
+Point: TypeAlias = tuple[int, int]
 """A whole number and the value of a function there."""
 
 
-def _enclose(value: Callable[[int], int], low: _Point, high: _Point, target: int) -> tuple[_Point, _Point]:
+def last_at_most(value: Callable[[int], int], guess: int, target: int) -> tuple[Point, Point]:
+    """Neighbours where the growing ``value``, at most ``target`` at 0, is at most and above it."""
+    low, high = (0, value(0)), (guess, value(guess))
+    while high[1] <= target:
+        low, high = high, (2 * high[0], value(2 * high[0]))
+    return enclose(value, low, high, target)
+
+
+def enclose(value: Callable[[int], int], low: Point, high: Point, target: int) -> tuple[Point, Point]:
     """Neighbours between ``low`` and ``high`` where the growing ``value`` is at most and above ``target``.
 
     Counts grow about as a square, so guesses by interpolating square roots; every third guess halves what is left.

@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from tuilab.analysis.counting import totals
-from tuilab.analysis.matching import Quantity, Rule, match
+from tuilab.analysis.matching import Match, Quantity, Rule, last_at_most, match, prefers_above, result
 from tuilab.analysis.structure import stack_depth
 from tuilab.analysis.widths import free_widths, with_widths
 from tuilab.spec.errors import LabError
@@ -63,6 +63,43 @@ def with_depth(stack: Stack, depth: int) -> Stack:
             f"depth {depth} is not a whole number of this stack's blocks; the nearest below is {depth - left}"
         )
     return (*result, *suffix)
+
+
+def match_depth(network: Network, target: int, quantity: Quantity = "num_params", rule: Rule = "nearest") -> Match:
+    """Bring ``network`` to a budget by its depth alone: its last block is repeated as often as that takes.
+
+    Args:
+        network: at least one hidden layer, widths as they shall stay.
+        target: the budget.
+        quantity: what the budget counts.
+        rule: as in ``matching.match``.
+
+    Raises:
+        ShapeError: when layers do not fit each other.
+        LabError: when there is no block to repeat, or the budget is below the network with one.
+
+    """
+    prefix, runs, suffix = _blocks(network.stack)
+    if not runs:
+        raise LabError("this stack has no hidden layer that could be repeated; add one, such as 16 relu")
+    before = (*prefix, *(layer for run in runs[:-1] for layer in _written(run.times, run)))
+
+    def stack(more: int) -> Stack:
+        return (*before, *_written(more + 1, runs[-1]), *suffix)
+
+    def value(more: int) -> int:
+        member = Network(stack(more), network.in_shape, network.out_features)
+        return int(getattr(totals(member), quantity))
+
+    smallest = value(0)
+    if smallest > target and rule != "at_least":
+        raise LabError(f"a budget of {target:,} is too small: one block already has {smallest:,}; use smaller widths")
+    if smallest >= target:
+        return result(network, stack(0), smallest, target)
+    (more, below), (_, above) = last_at_most(value, 1, target)
+    if below != target and prefers_above(rule, below, above, target):
+        return result(network, stack(more + 1), above, target)
+    return result(network, stack(more), below, target)
 
 
 def _written(times: int, run: _Run) -> Stack:
