@@ -56,6 +56,10 @@ class Lab:
         client.launch(self.home, identity, self.engine(*options))
         return identity
 
+    def resume(self, identity: str, *options: object) -> None:
+        """Go on with an experiment, with a scripted engine."""
+        client.resume(self.home, identity, self.engine(*options))
+
     def finish(self, identity: str) -> ExperimentRecord:
         """The experiment once it has ended."""
         deadline = time.monotonic() + LIMIT

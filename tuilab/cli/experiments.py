@@ -13,7 +13,7 @@ from tuilab.runner import client
 from tuilab.store.evidence import read_points
 from tuilab.store.home import lab_home
 from tuilab.store.reader import Reader
-from tuilab.store.records import ExperimentRecord, Point, RunRecord
+from tuilab.store.records import ExperimentRecord, Point, RunRecord, Status
 from tuilab.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -102,8 +102,17 @@ def pause(arguments: argparse.Namespace) -> int:
 
 
 def resume(arguments: argparse.Namespace) -> int:
-    """Go on with a paused experiment."""
-    return _tell(arguments, client.resume, "resuming")
+    """Go on with an experiment that is paused, lost, stopped or failed."""
+    home = lab_home()
+    reader = Reader(home)
+    record = reader.find(arguments.id)
+    reader.close()
+    if record.status is Status.FINISHED:
+        say(f"{record.id} is finished already")
+        return 0
+    client.resume(home, record.id)
+    say(f"resuming {record.id}")
+    return 0
 
 
 def rm(arguments: argparse.Namespace) -> int:

@@ -108,7 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, text in (
         ("stop", "stop an experiment; what it measured so far is kept"),
         ("pause", "pause an experiment"),
-        ("resume", "go on with a paused experiment"),
+        ("resume", "go on with an experiment that is paused, lost, stopped or failed"),
     ):
         add_id(add(name, "experiments", name, text))
     remove = add("rm", "experiments", "rm", "remove an experiment that has ended, with its points")

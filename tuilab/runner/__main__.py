@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from tuilab.runner.engines import EnginePool
+from tuilab.runner.ledger import History, history
 from tuilab.runner.setting import Setting, setting_of
 from tuilab.runner.slots import cores
 from tuilab.runner.supervisor import WARM_ENGINES, Supervisor
@@ -102,13 +103,13 @@ def _run(home: Path, experiment: str, pool: EnginePool) -> int:
 
 def _supervise(home: Path, experiment: str, pool: EnginePool) -> int:
     try:
-        setting, wanted = _read(home, experiment)
+        setting, wanted, past = _read(home, experiment)
     except LabError as error:
         log.error("%s", error)  # noqa: TRY400  # the sentence says it all
         with Writer(home) as writer:
             writer.write(experiment, progress=Progress(Status.FAILED, str(error), ended=time.time()))
         return 1
-    supervisor = Supervisor(home, experiment, setting, wanted, pool)
+    supervisor = Supervisor(home, experiment, setting, wanted, pool, past)
 
     def terminate(_number: int, _frame: FrameType | None) -> None:
         supervisor.stop("stopped by a signal to its runner")
@@ -131,12 +132,12 @@ def _supervise(home: Path, experiment: str, pool: EnginePool) -> int:
     return 1
 
 
-def _read(home: Path, experiment: str) -> tuple[Setting, str]:
+def _read(home: Path, experiment: str) -> tuple[Setting, str, History]:
     with Reader(home) as reader:
         record = reader.experiment(experiment)
         if record is None:
             raise LabError(f"there is no experiment {experiment}")
-        return setting_of(record.comparison), reader.wanted_device(experiment)
+        return setting_of(record.comparison), reader.wanted_device(experiment), history(reader, record)
 
 
 if __name__ == "__main__":

@@ -156,15 +156,23 @@ def pause(home: Path, experiment: str) -> None:
         _tell(home, writer, experiment, Command.PAUSE)
 
 
-def resume(home: Path, experiment: str) -> None:
-    """Go on with an experiment that is held. Nothing happens to one that is not.
+def resume(home: Path, experiment: str, engine: Sequence[str] | None = None) -> None:
+    """Go on with an experiment that is held, lost, stopped or failed. Nothing happens to one that runs or has finished.
+
+    What was trained to its end is kept; a run that was cut off goes on from its last checkpoint, or from its start.
+
+    Args:
+        home: the lab's folder.
+        experiment: its id.
+        engine: command that starts an engine; None is the real one.
 
     Raises:
         LabError: when there is no such experiment.
 
     """
     with Writer(home) as writer:
-        _tell(home, writer, experiment, Command.RESUME)
+        if not _tell(home, writer, experiment, Command.RESUME) and writer.reopen(experiment):
+            launch(home, experiment, engine)
 
 
 def follow(home: Path, experiment: str, seconds: float = 0.1) -> Iterator[ExperimentRecord]:
@@ -192,13 +200,15 @@ def follow(home: Path, experiment: str, seconds: float = 0.1) -> Iterator[Experi
             last = record
 
 
-def _tell(home: Path, writer: Writer, experiment: str, command: Command) -> None:
+def _tell(home: Path, writer: Writer, experiment: str, command: Command) -> bool:
+    """Leave a command; False, and nothing is left, where the experiment has no runner."""
     with Reader(home) as reader:
         record = reader.experiment(experiment)
     if record is None:
         raise LabError(f"there is no experiment {experiment}; tuilab ls lists them")
     if not record.status.ended:
         writer.send(experiment, command)
+    return not record.status.ended
 
 
 def _start(

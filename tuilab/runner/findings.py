@@ -15,13 +15,18 @@ class Findings:
     """Summarises final runs as they end."""
 
     def __init__(self, setting: Setting, ledger: Ledger) -> None:
-        """Nothing has ended yet."""
+        """What the ledger knows to have ended is news."""
         self._setting = setting
         self._ledger = ledger
         self._rates: dict[int, float] = {}
         self._untrained: set[int] = set()
         self._news = False
         self._summarised = 0.0
+        for run in ledger.runs.values():
+            if run.status.ended:
+                self.ended(run)
+                if run.seconds:
+                    self.rate(run.id, run.step / run.seconds)
 
     def ended(self, run: RunRecord) -> None:
         """Note that a run has ended, or that more is known of one that has."""

@@ -2,11 +2,12 @@
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tuilab.spec.protocol import Points
-from tuilab.store.records import NewPoint, NewRun, Progress, RunRecord
+from tuilab.store.reader import Reader
+from tuilab.store.records import ExperimentRecord, NewPoint, NewRun, Progress, RunRecord
 from tuilab.store.schema import StoreError
 from tuilab.store.writer import Writer
 
@@ -22,20 +23,50 @@ UNSAVED_POINTS = 2_000_000
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a store already knows of an experiment when a runner takes it on.
+
+    Attributes:
+        runs: in the order in which they were planned.
+        last_steps: the last step with a point, by the run's id.
+        progress: as it stands.
+
+    """
+
+    runs: tuple[RunRecord, ...] = ()
+    last_steps: Mapping[int, int] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+
+
+NO_HISTORY = History()
+
+
+def history(reader: Reader, record: ExperimentRecord) -> History:
+    """What the store knows of an experiment that is to go on; its device is chosen anew."""
+    progress = Progress(
+        started=record.started,
+        planned_steps=record.planned_steps,
+        done_steps=record.done_steps,
+        result=record.result,
+    )
+    return History(tuple(reader.runs(record.id)), reader.last_steps(record.id), progress)
+
+
 class Ledger:
     """Runs and progress of one experiment.
 
     Changes are kept until a transaction with them has been committed; while the store cannot be written they wait.
     """
 
-    def __init__(self, writer: Writer, experiment: str) -> None:
-        """The ledger of an experiment that has no runs yet."""
-        self.runs: dict[int, RunRecord] = {}
-        self.progress = Progress()
+    def __init__(self, writer: Writer, experiment: str, past: History = NO_HISTORY) -> None:
+        """The ledger of an experiment with this past; without one it has no runs yet."""
+        self.runs = {run.id: run for run in past.runs}
+        self.progress = past.progress
         self._writer = writer
         self._experiment = experiment
         self._points: list[NewPoint] = []
-        self._reported: dict[int, int] = {}
+        self._reported = dict(past.last_steps)
         self._changed: dict[int, None] = {}
         self._saved = self.progress
         self._flushed = self._alive = time.monotonic()
@@ -70,7 +101,7 @@ class Ledger:
         self.progress = progress
 
     def report(self, points: Points) -> None:
-        """Append points. Those that a run has reported already, before its engine died, are left out."""
+        """Append points. Those that a run has reported already, before it was trained again, are left out."""
         for row, step in enumerate(points.steps):
             for column, run in enumerate(points.runs):
                 if run not in self.runs or step <= self._reported.get(run, -1):

@@ -15,7 +15,7 @@ class Roster:
     """Plans each candidate's runs as the earlier ones end, and keeps the planned steps up to date."""
 
     def __init__(self, setting: Setting, ledger: Ledger) -> None:
-        """Every candidate waits for its first runs."""
+        """Runs that the ledger knows and that have not ended are trained first; else a candidate waits for its next."""
         self._setting = setting
         self._ledger = ledger
         self._due = set(range(len(setting.trainings)))
@@ -23,6 +23,12 @@ class Roster:
         self._unpacked: list[tuple[int, list[RunRecord]]] = []
         self._given_up: set[int] = set()
         self._stopped = False
+        for run in ledger.runs.values():
+            self._runs[run.candidate].append(run.id)
+        for candidate in self._due:
+            left = [run for run in self._of(candidate) if not run.status.ended]
+            if left:
+                self._unpacked.append((candidate, left))
 
     @property
     def idle(self) -> bool:

@@ -12,7 +12,7 @@ from tuilab import __version__
 from tuilab.runner.crew import Crew, Job, Task
 from tuilab.runner.engines import Death, EnginePool, EngineProcess
 from tuilab.runner.findings import Findings
-from tuilab.runner.ledger import Ledger
+from tuilab.runner.ledger import NO_HISTORY, History, Ledger
 from tuilab.runner.roster import Roster
 from tuilab.runner.setting import Setting
 from tuilab.runner.slots import cores, devices_for
@@ -46,7 +46,15 @@ log = logging.getLogger(__name__)
 class Supervisor:
     """One experiment from its first group to its end."""
 
-    def __init__(self, home: Path, experiment: str, setting: Setting, wanted: str, pool: EnginePool) -> None:
+    def __init__(
+        self,
+        home: Path,
+        experiment: str,
+        setting: Setting,
+        wanted: str,
+        pool: EnginePool,
+        past: History = NO_HISTORY,
+    ) -> None:
         """Prepare to run.
 
         Args:
@@ -55,12 +63,13 @@ class Supervisor:
             setting: what is run.
             wanted: the device that was asked for.
             pool: engines, warm or not yet there.
+            past: what an earlier runner has done of it.
 
         """
         self.setting = setting
         self.experiment = experiment
         self.writer = Writer(home)
-        self.ledger = Ledger(self.writer, experiment)
+        self.ledger = Ledger(self.writer, experiment, past)
         self.roster = Roster(setting, self.ledger)
         self.findings = Findings(setting, self.ledger)
         self.crew = Crew(home, experiment, pool, self._request)

@@ -131,6 +131,16 @@ class Reader:
             )
         return [point(row, base) for row in found]
 
+    def last_steps(self, identity: str) -> dict[int, int]:
+        """The last step of each run of the experiment that has a point, by the run's id."""
+        with self._turn:
+            base = self._number(identity) << POINT_BITS
+            found = self._query(
+                "SELECT run, max(step) AS step FROM points WHERE id > ? AND id < ? GROUP BY run",
+                (base, base + (1 << POINT_BITS)),
+            )
+        return {row["run"]: row["step"] for row in found}
+
     def environment(self, identity: str) -> dict[str, str]:
         """What the experiment ran on: versions, platform, devices; empty until it has begun."""
         with self._turn:

@@ -32,6 +32,10 @@ class Command(Enum):
     RESUME = "resume"
 
 
+DIVERGED = "diverged"
+"""What the reason begins with of a run that failed by itself: trained again, it would fail again."""
+
+
 class Phase(Enum):
     """Why a run is trained."""
 
@@ -48,7 +52,7 @@ class ExperimentRecord:
         comparison: exactly what is run.
         source: preset name or file that it came from; empty for a comparison built on the bench.
         status: as the store says, LOST where its runner is gone.
-        message: one sentence on why it failed or stopped; empty otherwise.
+        message: one sentence on why it failed or stopped, or on what it waits for; empty otherwise.
         created, started, ended: seconds since the epoch; None where not yet. A lost experiment ended with its
             runner's last sign of life.
         device: name of the device it trains on; empty until known.

@@ -19,7 +19,11 @@ UPDATE_RESULT = "UPDATE experiments SET result = ? WHERE number = ?"
 UPDATE_RUN = """UPDATE runs SET status = :status, step = :step, reason = :reason, train_loss = :train_loss,
     train_metric = :train_metric, val_loss = :val_loss, val_metric = :val_metric, test_loss = :test_loss,
     test_metric = :test_metric, dead_fraction = :dead_fraction, seconds = :seconds WHERE id = :id"""
-LOST_MESSAGE = "its runner has vanished: it was killed, or the machine was restarted"
+REOPEN_EXPERIMENT = """UPDATE experiments SET status = 'queued', message = '', launched = :now, claimed = NULL,
+    ended = NULL WHERE number = :number AND status != 'finished'"""
+REOPEN_RUNS = """UPDATE runs SET status = 'queued', reason = '' WHERE experiment = :number AND status != 'finished'
+    AND NOT (status = 'failed' AND reason LIKE :diverged)"""
+LOST_MESSAGE = "its runner has vanished: it was killed, or the machine was restarted; tuilab resume goes on with it"
 _RUN_FIELDS = tuple(field.name for field in fields(RunRecord))
 
 

@@ -14,8 +14,10 @@ from tuilab.spec.errors import LabError
 from tuilab.store.home import experiment_lock, log_file, make_home, store_file
 from tuilab.store.ids import new_id
 from tuilab.store.locks import FileLock
-from tuilab.store.records import Command, NewPoint, NewRun, Progress, RunRecord, SentCommand, Status
+from tuilab.store.records import DIVERGED, Command, NewPoint, NewRun, Progress, RunRecord, SentCommand, Status
 from tuilab.store.rows import (
+    REOPEN_EXPERIMENT,
+    REOPEN_RUNS,
     UPDATE_PROGRESS,
     UPDATE_RESULT,
     UPDATE_RUN,
@@ -104,6 +106,33 @@ class Writer:
                 " AND status = ?",
                 (Status.STOPPED.value, message, time.time(), experiment, Status.QUEUED.value),
             )
+        return changed.rowcount == 1
+
+    def reopen(self, experiment: str) -> bool:
+        """Queue an experiment again that was lost, stopped or failed, with its runs that were not trained to an end.
+
+        Commands that nobody obeyed are dropped. False, and nothing is changed, where it has finished or has a runner.
+
+        Raises:
+            LabError: when there is no such experiment.
+
+        """
+        lock = FileLock(experiment_lock(self.home, experiment))
+        if not lock.acquire():
+            return False
+        try:
+            with self._transaction() as connection:
+                number = self._number(experiment)
+                now = time.time()
+                changed = connection.execute(REOPEN_EXPERIMENT, {"number": number, "now": now})
+                if changed.rowcount == 1:
+                    connection.execute(REOPEN_RUNS, {"number": number, "diverged": f"{DIVERGED}%"})
+                    connection.execute(
+                        "UPDATE commands SET acknowledged = ? WHERE experiment = ? AND acknowledged IS NULL",
+                        (now, number),
+                    )
+        finally:
+            lock.release()
         return changed.rowcount == 1
 
     def set_environment(self, experiment: str, environment: Mapping[str, str]) -> None:
