@@ -5,7 +5,6 @@ from fractions import Fraction
 import pytest
 
 from tuilab.analysis.counting import totals
-from tuilab.analysis.matching import Rule
 from tuilab.analysis.scanning import (
     match_depth,
     scan_activation,
@@ -132,14 +131,16 @@ def test_depth_alone_reaches_175_billion_parameters(width, layers):
     assert abs(found.budget_error) < 1e-3
 
 
-def test_depth_is_matched_under_every_rule():
+@pytest.mark.parametrize(("rule", "copies", "value"), [("nearest", 5, 369), ("at_most", 4, 297), ("at_least", 5, 369)])
+def test_depth_is_matched_under_every_rule(rule, copies, value):
+    found = match_depth(Network(parse("5 tanh 8 relu 8 relu"), (2,), 2), 368, rule=rule)
+    assert (format_stack(found.stack), found.value) == (f"5 tanh {copies}*(8 relu)", value)
+
+
+def test_a_depth_that_no_budget_allows_is_a_sentence():
     network = Network(parse("5 tanh 8 relu 8 relu"), (2,), 2)
-    rules: list[tuple[Rule, int, int]] = [("nearest", 5, 369), ("at_most", 4, 297), ("at_least", 5, 369)]
-    for rule, copies, value in rules:
-        found = match_depth(network, 368, rule=rule)
-        assert (format_stack(found.stack), found.value) == (f"5 tanh {copies}*(8 relu)", value)
     assert match_depth(network, 1, rule="at_least").value == 81
-    with pytest.raises(LabError, match="one block already has"):
+    with pytest.raises(LabError, match="one block already has 81"):
         match_depth(network, 50)
     with pytest.raises(LabError, match="no hidden layer"):
         match_depth(Network((), (2,), 2), 50)

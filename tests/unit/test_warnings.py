@@ -145,6 +145,53 @@ def test_the_theory_has_the_numbers_of_this_network():
     assert "log(1 + 9 / e) = 1.461" in softmax.why.text
 
 
+@pytest.mark.parametrize(
+    ("notation", "found"),
+    [
+        ("conv(4, 3) relu conv(4, 3) maxpool(2) conv(2, 2) relu flatten", []),
+        (
+            "conv(4, 3) conv(5, 2) relu flatten",
+            [("layers 1 to 2", ["conv(5, 4) relu flatten", "conv(4, 3) relu conv(5, 2) relu flatten"])],
+        ),
+        (
+            "conv(4, 3, stride=2, padding=1) identity conv(5, 2, stride=2, bias=false) relu flatten",
+            [
+                (
+                    "layers 1 to 3",
+                    [
+                        "conv(5, 5, stride=4, padding=1) relu flatten",
+                        "conv(4, 3, stride=2, padding=1) relu identity conv(5, 2, stride=2, bias=false) relu flatten",
+                    ],
+                )
+            ],
+        ),
+        (
+            "conv(4, 3) conv(5, 3, padding=1) relu flatten",
+            [("layers 1 to 2", ["conv(4, 3) relu conv(5, 3, padding=1) relu flatten"])],
+        ),
+        ("conv(4, 3) avgpool(2) flatten", [("layers 1 to output", ["conv(4, 3) relu avgpool(2) flatten"])]),
+        ("conv(4, 3) flatten 8 relu", [("layers 1 to 3", ["conv(4, 3) relu flatten 8 relu"])]),
+        ("3*(conv(4, 3)) relu flatten", [("layer 1", ["3*(conv(4, 3) relu) relu flatten"])]),
+        (
+            "residual(conv(4, 1) conv(1, 1)) relu flatten",
+            [
+                (
+                    "layers 1.1 to 1.2",
+                    ["residual(conv(1, 1)) relu flatten", "residual(conv(4, 1) relu conv(1, 1)) relu flatten"],
+                )
+            ],
+        ),
+    ],
+)
+def test_convolutions_collapse_too(notation, found):
+    network = Network(parse(notation), (1, 9, 9), 10)
+    insights = [i for i in warnings(network) if i.kind is InsightKind.SERIAL_COLLAPSE]
+    assert [(i.where, [format_stack(fix.stack) for fix in i.fixes]) for i in insights] == found
+    for insight in insights:
+        for fix in insight.fixes:
+            assert Network(fix.stack, (1, 9, 9), 10).check() == (10,)
+
+
 def test_a_narrow_chain_is_said_to_be_cheaper_than_what_it_folds_into():
     assert "more than before" in warnings(_network("3", 10, 10))[0].why.text
     assert "more than before" not in warnings(_network("30", 10, 10))[0].why.text

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tuilab.analysis.freedom import degrees_of_freedom, is_transparent
 from tuilab.analysis.insight import Fix, Insight, InsightKind, Why, count, where
 from tuilab.analysis.insight_collapse import collapse_insights
+from tuilab.analysis.insight_images import image_insights
 from tuilab.analysis.insight_start import start_insights
 from tuilab.analysis.structure import map_layers
 from tuilab.spec.layers import Activation, ActivationKind, BatchNorm, Dropout, Layer, LayerNorm, Stack, Sum, children
@@ -39,6 +40,7 @@ def warnings(
     rows = list(_rows(layers))
     found: list[Insight | None] = [
         *collapse_insights(network),
+        *image_insights(network, layers),
         _softmax(network, rows, loss or training.loss),
         _dropout(network, rows),
         *start_insights(network, layers, out_shape, training),
