@@ -102,7 +102,7 @@ def test_a_preset_is_found_by_name_by_beginning_and_by_path(tmp_path, monkeypatc
     [
         ("digit-depht", "did you mean digits-depth"),
         ("s", "did you mean"),
-        ("nothing like it", "the presets are digits-depth"),
+        ("nothing like it", "the presets are additive"),
         ("", "the presets are"),
         ("none.yaml", "no such file"),
         ("folder/none", "no such file"),
