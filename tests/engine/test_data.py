@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tuilab.engine.data import Part, bundled_table, make_splits
 from tuilab.engine.generated import draw, sawtooth, target_function
@@ -16,12 +17,14 @@ from tuilab.spec.task import (
     Circles,
     Csv,
     Digits,
+    Mnist1d,
     Parity,
     Plane,
     Radial,
     Sawtooth,
     Spirals,
     Teacher,
+    Wave,
     Xor,
     facts,
     split_sizes,
@@ -39,10 +42,14 @@ GENERATED = [
     Additive(num_train=60),
     Teacher(num_train=60),
     Plane(num_train=60),
+    Wave(num_train=60),
+    Mnist1d(num_train=60),
 ]
 TABLES = [
     Digits(),
     Digits(image=True, shift=3),
+    Digits(reconstruct=True),
+    Digits(image=True, shift=2, reconstruct=True),
     Bundled(kind="wine"),
     Bundled(kind="breast_cancer"),
     Bundled(kind="iris"),
@@ -59,7 +66,7 @@ def test_the_arrays_have_the_sizes_that_the_task_promises(task):
     split, known = make_splits(task, 0, [0])[0], facts(task)
     assert split.train.inputs.shape == (known.num_train, *known.in_shape)
     if known.classes is None:
-        assert split.train.targets.shape == (known.num_train, 1)
+        assert split.train.targets.shape == (known.num_train, known.num_targets)
     else:
         assert split.train.targets.dtype == np.int64
         assert set(np.unique(split.test.targets)) <= set(range(known.classes))
@@ -224,3 +231,41 @@ def test_bundled_digits_lie_between_zero_and_one():
     table = bundled_table("digits")
     assert table.inputs.shape == (1797, 64)
     assert (table.inputs.min(), table.inputs.max()) == (0, 1)
+
+
+def test_a_wave_is_a_sine_of_so_many_periods():
+    data = raw(Wave(periods=3))
+    np.testing.assert_allclose(data.targets[:, 0], np.sin(6 * np.pi * data.inputs[:, 0]), atol=1e-12)
+    assert 0 <= data.inputs.min() < data.inputs.max() <= 1
+
+
+def test_digits_to_be_reconstructed_are_their_own_targets():
+    split = make_splits(Digits(reconstruct=True), 0, [0])[0]
+    np.testing.assert_array_equal(split.test.inputs, split.test.targets)
+    shifted = make_splits(Digits(image=True, shift=2, reconstruct=True), 0, [0])[0]
+    np.testing.assert_array_equal(shifted.train.inputs.reshape(-1, 100), shifted.train.targets)
+
+
+def test_the_error_of_answering_the_mean_image_is_near_one():
+    part = make_splits(Digits(reconstruct=True), 0, [0])[0].test
+    y = part.targets.astype(np.float64)
+    error = ((y - y.mean(0)) ** 2).mean() / part.target_variance(len(part))
+    assert error == pytest.approx(1)
+    assert ((y - 0) ** 2).mean() > 1.5 * part.target_variance(len(part))
+
+
+def test_label_noise_is_refused_for_pixels():
+    with pytest.raises(ValidationError, match="predicts numbers"):
+        Digits(reconstruct=True, label_noise=0.1)
+
+
+def test_signals_stand_anywhere_and_are_told_apart_where_they_stand():
+    """A classifier by the best match over all shifts knows far more than one that compares number by number."""
+    task = Mnist1d(noise=0)
+    train, test = raw(task, 2000), draw(task, 0, 300, generator(0, 1, "test"))
+    nearest = train.targets[((test.inputs[:, None] - train.inputs[None]) ** 2).sum(-1).argmin(1)]
+    means = np.stack([train.inputs[train.targets == label].mean(0) for label in range(10)])
+    by_mean = ((test.inputs[:, None] - means[None]) ** 2).sum(-1).argmin(1)
+    assert (nearest == test.targets).mean() > 0.5
+    assert (by_mean == test.targets).mean() < 0.45
+    assert np.bincount(train.targets, minlength=10).tolist() == [200] * 10

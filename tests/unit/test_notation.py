@@ -211,7 +211,7 @@ WRONG = [
     ("linear(3, maybe)", 11, "true or false"),
     ("linear(3, bias=1)", 16, "true or false"),
     ("linear(3, init=he)", 16, "he_normal"),
-    ("linear(3, true, he_normal, true, 5)", 34, "at most 4 arguments"),
+    ("linear(3, true, he_normal, true, true, 5)", 40, "at most 5 arguments"),
     ("linear(3,, 4)", 10, "not ','"),
     ("conv(16)", 1, "as in conv(8, 3)"),
     ("conv(16, 0)", 10, "at least 1"),

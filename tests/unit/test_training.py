@@ -46,7 +46,7 @@ def test_an_optimiser_may_be_said_by_name_alone():
         {"schedule": {"kind": "cosine", "warmup": 1.0}},
         {"lr": 0},
         {"lr": float("nan")},
-        {"steps": 0},
+        {"steps": -1},
         {"batch_size": "all"},
         {"init_scale": 0},
         {"dropout": 0.1},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tuilab.analysis.freedom import degrees_of_freedom
+from tuilab.analysis.frozen import frozen_params
 from tuilab.analysis.leaves import leaf
 from tuilab.spec.layers import Layer, Linear, Repeat, Residual, Stack, Sum
 from tuilab.spec.network import Network, Path
@@ -180,7 +181,7 @@ def num_rows(stack: Stack) -> int:
 def label(layer: Layer) -> str:
     """Notation with a name: ``linear(14)`` where the notation is ``14``; containers without their insides."""
     match layer:
-        case Linear(width, True, None, locked):
+        case Linear(width, True, None, locked, True):
             return f"linear({width}, locked=true)" if locked else f"linear({width})"
         case Residual():
             return "residual"
@@ -211,7 +212,10 @@ class _Table:
             return self.container(layer, shape, path, nesting)
         times = layer.times if isinstance(layer, Repeat) else 1
         out, params, macs, activations = _layer_tally(layer, shape, path)
-        self.rows.append(LayerCount(path, nesting, label(layer), times, shape, out, params, params, macs, activations))
+        trainable = params - frozen_params((layer,), shape)
+        self.rows.append(
+            LayerCount(path, nesting, label(layer), times, shape, out, params, trainable, macs, activations)
+        )
         return out
 
     def container(self, layer: Residual | Sum, shape: Shape, path: Path, nesting: int) -> Shape:
@@ -259,7 +263,7 @@ class _Outline:
                         shape,
                         out,
                         times * params,
-                        times * params,
+                        times * (params - frozen_params((layer,), shape)),
                         times * macs,
                         times * activations,
                     )
@@ -287,7 +291,8 @@ class _Outline:
 
 
 def _scale(row: LayerCount, times: int) -> LayerCount:
-    return _with_counts(row, times * row.times, *(times * n for n in (row.num_params, row.macs, row.activations)))
+    counts = (row.times, row.num_params, row.num_trainable, row.macs, row.activations)
+    return _with_counts(row, *(times * number for number in counts))
 
 
 def _add(row: LayerCount, more: LayerCount) -> LayerCount:
@@ -295,14 +300,15 @@ def _add(row: LayerCount, more: LayerCount) -> LayerCount:
         row,
         row.times + more.times,
         row.num_params + more.num_params,
+        row.num_trainable + more.num_trainable,
         row.macs + more.macs,
         row.activations + more.activations,
     )
 
 
-def _with_counts(row: LayerCount, times: int, params: int, macs: int, activations: int) -> LayerCount:
+def _with_counts(row: LayerCount, times: int, params: int, trainable: int, macs: int, activations: int) -> LayerCount:
     return LayerCount(
-        row.path, row.nesting, row.label, times, row.in_shape, row.out_shape, params, params, macs, activations
+        row.path, row.nesting, row.label, times, row.in_shape, row.out_shape, params, trainable, macs, activations
     )
 
 
@@ -312,11 +318,12 @@ def _finish(network: Network, shape: Shape) -> None:
 
 
 def _network_count(network: Network, rows: list[LayerCount]) -> NetworkCount:
+    trainable = sum(row.num_trainable for row in rows)
     return NetworkCount(
         sum(row.num_params for row in rows),
-        sum(row.num_trainable for row in rows),
+        trainable,
         sum(row.macs for row in rows),
         sum(row.activations for row in rows),
-        degrees_of_freedom(network),
+        min(degrees_of_freedom(network), trainable),
         tuple(rows),
     )

@@ -68,7 +68,8 @@ def planned_tuning_runs(comparison: Comparison, candidate: Candidate) -> int:
     """Runs that choose the candidate's learning rate; 0 where there is nothing to choose."""
     protocol = comparison.protocol
     grid = set(protocol.lr_grid)
-    fixed = comparison.training_of(candidate).lr is not None or (len(grid) == 1 and not protocol.extend_grid)
+    training = comparison.training_of(candidate)
+    fixed = training.lr is not None or not training.needs_lr or (len(grid) == 1 and not protocol.extend_grid)
     return 0 if fixed else len(grid) * protocol.tuning_seeds
 
 

@@ -134,8 +134,8 @@ def _outline(stack: Stack) -> tuple[object, ...]:
 
 def _outline_of(layer: Layer) -> list[object]:
     match layer:
-        case Linear(bias=bias, init=init):
-            return [("linear", bias, init)]
+        case Linear(bias=bias, init=init, trainable=trainable):
+            return [("linear", bias, init, trainable)]
         case Conv(kernel_size=kernel_size, stride=stride, padding=padding, bias=bias, init=init):
             return [("conv", kernel_size, stride, padding, bias, init)]
         case Repeat(times, body) if times * max(1, len(body)) <= _MAX_UNROLLED:

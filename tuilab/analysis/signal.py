@@ -89,6 +89,10 @@ def weight_gain(init: Init, fan_in: int, fan_out: int) -> float:
             return float(min(15, fan_in))
         case Init.IDENTITY:
             return min(1.0, fan_in / fan_out)
+        case Init.TENT:
+            return 10.0 * fan_in
+        case Init.INTERPOLANT:
+            return float(fan_in)
 
 
 def bias_moment(init: Init, fan_in: int, bias_std: float) -> float:
@@ -98,6 +102,10 @@ def bias_moment(init: Init, fan_in: int, bias_std: float) -> float:
             return 1 / (3 * fan_in)
         case Init.IDENTITY:
             return 0.0
+        case Init.TENT:
+            return 2.0
+        case Init.INTERPOLANT:
+            return 1.0
         case _:
             return bias_std**2
 

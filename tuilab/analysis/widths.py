@@ -49,9 +49,9 @@ def with_widths(stack: Stack, widths: dict[Path, int], path: Path = ()) -> Stack
 
 def _with_width(layer: Layer, widths: dict[Path, int], path: Path) -> Layer:
     match layer:
-        case Linear(width, bias, init, locked):
+        case Linear(width, bias, init, locked, trainable):
             new = widths.get(path, width)
-            return layer if new == width else Linear(new, bias, init, locked)
+            return layer if new == width else Linear(new, bias, init, locked, trainable)
         case Conv(width, kernel, stride, padding, bias, init, locked):
             new = widths.get(path, width)
             return layer if new == width else Conv(new, kernel, stride, padding, bias, init, locked)

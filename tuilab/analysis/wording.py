@@ -78,6 +78,12 @@ def listed(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
 
 
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of a text, each in one line: parted by blank lines, or by line breaks where there are none."""
+    parts = text.strip().split("\n\n" if "\n\n" in text else "\n")
+    return [" ".join(part.split()) for part in parts if part.strip()]
+
+
 def shape_text(stack: Stack) -> str:
     """A network's hidden layers, as short as can be: ``100``, ``19, 19``, ``4×11 tanh``, else the notation."""
     if not stack:
@@ -111,7 +117,7 @@ def _plain_terms(stack: Stack) -> tuple[list[str], set[ActivationKind]]:
 
 
 def _is_plain(linear: Linear) -> bool:
-    return linear.bias and linear.init is None
+    return linear.bias and linear.init is None and linear.trainable
 
 
 def subject(name: str, stack: Stack, num_params: int) -> str:

@@ -40,12 +40,23 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaling:
+    """How the task's own numbers became standardised ones: (number - mean) / deviation, column by column."""
+
+    mean_x: FloatArray
+    std_x: FloatArray
+    mean_y: FloatArray
+    std_y: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
-    """The training, validation and test examples of one seed."""
+    """The training, validation and test examples of one seed, and how they were standardised."""
 
     train: Part
     val: Part
     test: Part
+    scaling: Scaling
 
 
 def make_splits(task: Task, seed: int, seed_indices: Iterable[int]) -> dict[int, Split]:
@@ -116,9 +127,12 @@ def _cut(task: Table, table: Raw, seed: int, index: int) -> Split:
     inputs = table.inputs
     if isinstance(task, Digits):
         inputs = _canvas(task, table.inputs, generator(seed, index, "shift"))
-    parts = [Raw(inputs[rows], table.targets[rows]) for rows in (rest[:num_train], val, test)]
+    targets = table.targets
+    if isinstance(task, Digits) and task.reconstruct:
+        targets = inputs.reshape(len(inputs), -1)
+    parts = [Raw(inputs[rows], targets[rows]) for rows in (rest[:num_train], val, test)]
     if task.label_noise > 0:
-        parts[0] = _mislabel(parts[0], table.targets, task.label_noise, generator(seed, index, "label noise"))
+        parts[0] = _mislabel(parts[0], targets, task.label_noise, generator(seed, index, "label noise"))
     return _standardise(*parts, pixels=isinstance(task, Digits))
 
 
@@ -149,9 +163,10 @@ def _standardise(train: Raw, val: Raw, test: Raw, *, pixels: bool = False) -> Sp
     Pixels have one unit, so they share one mean and one deviation: a pixel that is lit in few training images would
     otherwise explode in the others.
     """
-    mean_x, std_x = _moments(train.inputs, None if pixels else 0)
+    along = None if pixels else 0
+    mean_x, std_x = _moments(train.inputs, along)
     numeric = train.targets.dtype == np.float64
-    mean_y, std_y = _moments(train.targets.astype(np.float64), 0) if numeric else (np.zeros(()), np.ones(()))
+    mean_y, std_y = _moments(train.targets.astype(np.float64), along) if numeric else (np.zeros(()), np.ones(()))
 
     def part(raw: Raw) -> Part:
         targets: Targets = raw.targets
@@ -160,7 +175,7 @@ def _standardise(train: Raw, val: Raw, test: Raw, *, pixels: bool = False) -> Sp
             return Part(inputs, ((targets - mean_y) / std_y).astype(np.float32))
         return Part(inputs, targets.astype(np.int64))
 
-    return Split(part(train), part(val), part(test))
+    return Split(part(train), part(val), part(test), Scaling(mean_x, std_x, mean_y, std_y))
 
 
 def _moments(values: FloatArray, axis: int | None) -> tuple[FloatArray, FloatArray]:

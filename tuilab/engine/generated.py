@@ -9,9 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuilab.engine.random import generator
-from tuilab.spec.task import Additive, Blobs, Circles, Parity, Plane, Radial, Sawtooth, Spirals, Teacher, Xor
+from tuilab.engine.signals import mnist1d
+from tuilab.spec.task import (
+    Additive,
+    Blobs,
+    Circles,
+    Mnist1d,
+    Parity,
+    Plane,
+    Radial,
+    Sawtooth,
+    Spirals,
+    Teacher,
+    Wave,
+    Xor,
+)
 
-Generated: TypeAlias = Spirals | Circles | Xor | Blobs | Parity | Radial | Sawtooth | Additive | Teacher | Plane
+Generated: TypeAlias = (
+    Spirals | Circles | Xor | Blobs | Parity | Radial | Sawtooth | Wave | Additive | Teacher | Plane | Mnist1d
+)
 FloatArray: TypeAlias = NDArray[np.float64]
 Targets: TypeAlias = NDArray[np.float64] | NDArray[np.int64]
 
@@ -57,6 +73,12 @@ def draw(task: Generated, seed: int, count: int, rng: np.random.Generator) -> Ra
         case Sawtooth(folds=folds, noise=noise):
             x = rng.uniform(0, 1, (count, 1))
             return _noisy(x, sawtooth(x[:, 0], folds), noise, rng)
+        case Wave(periods=periods, noise=noise):
+            x = rng.uniform(0, 1, (count, 1))
+            return _noisy(x, np.sin(2 * np.pi * periods * x[:, 0]), noise, rng)
+        case Mnist1d(noise=noise):
+            labels = _balanced(count, 10, rng)
+            return Raw(mnist1d(labels, noise, rng), labels)
         case Radial() | Additive() | Teacher() | Plane():
             x = rng.standard_normal((count, task.dim))
             noise = task.noise**0.5 if isinstance(task, Plane) else task.noise

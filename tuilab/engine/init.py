@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tuilab.engine.generated import FloatArray
 from tuilab.engine.layout import BatchNormNode, ConvNode, LayerNormNode, Layout, LinearNode, Slot, nodes
+from tuilab.spec.errors import LabError
 from tuilab.spec.layers import Init
 from tuilab.spec.training import Training
 
@@ -56,6 +57,8 @@ def initial_weight(init: Init, shape: tuple[int, ...], rng: np.random.Generator)
             return _sparse(shape[0], fan_in, rng).reshape(shape)
         case Init.IDENTITY:
             return _identity(shape)
+        case Init.TENT | Init.INTERPOLANT:
+            raise LabError(f"init {init.value} constructs a whole network; set it as training.init, not in a layer")
         case _:
             assert_never(init)
 

@@ -59,6 +59,7 @@ class LinearNode:
     weight: Slot
     bias: Slot | None
     init: Init | None
+    trainable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,15 @@ def parameter_slots(program: Program) -> list[Slot]:
     return slots
 
 
+def frozen_slots(program: Program) -> list[Slot]:
+    """The place of every parameter tensor that training leaves as it started, in order."""
+    slots: list[Slot] = []
+    for node in nodes(program):
+        if isinstance(node, LinearNode) and not node.trainable:
+            slots += [node.weight] if node.bias is None else [node.weight, node.bias]
+    return slots
+
+
 def _count_layers(stack: Stack) -> int:
     return sum(
         (layer.times if isinstance(layer, Repeat) else 1) * max(1, sum(map(_count_layers, children(layer))))
@@ -265,8 +275,8 @@ class _Builder:
 
     def _node(self, layer: Layer, shape: Shape) -> Node:
         match layer:
-            case Linear(width, bias, init):
-                return LinearNode(self._slot(width, shape[-1]), self._slot(width) if bias else None, init)
+            case Linear(width, bias, init, _, trainable):
+                return LinearNode(self._slot(width, shape[-1]), self._slot(width) if bias else None, init, trainable)
             case Conv(channels, kernel, stride, padding, bias, init):
                 weight = self._slot(channels, shape[0], kernel, kernel)
                 return ConvNode(weight, self._slot(channels) if bias else None, init, stride, padding)

@@ -7,7 +7,18 @@ from typing import Protocol, assert_never
 import torch
 from torch import Tensor
 
-from tuilab.spec.training import Adam, AdamW, Momentum, Nesterov, Optimizer, RmsProp, Sgd
+from tuilab.engine.schedules import momentum_at
+from tuilab.spec.training import (
+    Adam,
+    AdamW,
+    LeastSquares,
+    Momentum,
+    MomentumSchedule,
+    Nesterov,
+    Optimizer,
+    RmsProp,
+    Sgd,
+)
 
 
 class Update(Protocol):
@@ -25,26 +36,40 @@ def make_update(optimizer: Optimizer, values: Tensor, lrs: Sequence[float]) -> U
     match optimizer:
         case Sgd(momentum=momentum, nesterov=nesterov, weight_decay=decay):
             return SgdUpdate(values, lrs, momentum, decay, nesterov=nesterov)
-        case Momentum(momentum=momentum, weight_decay=decay):
-            return SgdUpdate(values, lrs, momentum, decay, nesterov=False)
-        case Nesterov(momentum=momentum, weight_decay=decay):
-            return SgdUpdate(values, lrs, momentum, decay, nesterov=True)
+        case Momentum(momentum=momentum, momentum_schedule=schedule, weight_decay=decay):
+            return SgdUpdate(values, lrs, momentum, decay, nesterov=False, schedule=schedule)
+        case Nesterov(momentum=momentum, momentum_schedule=schedule, weight_decay=decay):
+            return SgdUpdate(values, lrs, momentum, decay, nesterov=True, schedule=schedule)
         case Adam() | AdamW():
             return AdamUpdate(values, lrs, optimizer)
         case RmsProp():
             return RmsPropUpdate(values, lrs, optimizer)
+        case LeastSquares():
+            return SgdUpdate(values, [0.0] * len(lrs), 0.0, 0.0, nesterov=False)
         case _:
             assert_never(optimizer)
 
 
 class SgdUpdate:
-    """``torch.optim.SGD`` without dampening."""
+    """``torch.optim.SGD`` without dampening, whose momentum may rise.
+
+    Nesterov's look-ahead takes the next update's momentum, so that it is the method of Sutskever et al. 2013 (seen from
+    the point at which the gradient is taken) also while momentum rises.
+    """
 
     def __init__(
-        self, values: Tensor, lrs: Sequence[float], momentum: float, weight_decay: float, *, nesterov: bool
+        self,
+        values: Tensor,
+        lrs: Sequence[float],
+        momentum: float,
+        weight_decay: float,
+        *,
+        nesterov: bool,
+        schedule: MomentumSchedule = "constant",
     ) -> None:
         self._rates = values.new_tensor(lrs).unsqueeze(1)
         self._momentum, self._decay, self._nesterov = momentum, weight_decay, nesterov and momentum > 0
+        self._schedule, self._count = schedule, 0
         self._velocity = torch.zeros_like(values) if momentum > 0 else None
 
     def step(self, values: Tensor, gradients: Tensor, factor: float) -> None:
@@ -52,8 +77,10 @@ class SgdUpdate:
         if self._decay:
             direction = direction.add_(values, alpha=self._decay)
         if self._velocity is not None:
-            velocity = self._velocity.mul_(self._momentum).add_(direction)
-            direction = direction.add_(velocity, alpha=self._momentum) if self._nesterov else velocity
+            now, following = (momentum_at(self._schedule, self._momentum, self._count + ahead) for ahead in (0, 1))
+            velocity = self._velocity.mul_(now).add_(direction)
+            direction = direction.add_(velocity, alpha=following) if self._nesterov else velocity
+        self._count += 1
         values.addcmul_(direction, self._rates, value=-factor)
 
     def keep(self, rows: list[int]) -> None:

@@ -9,10 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tuilab.engine.constructions import interpolant, tent
 from tuilab.engine.data import Part, Split
 from tuilab.engine.init import initial_row
 from tuilab.engine.layout import Layout
 from tuilab.engine.random import generator
+from tuilab.spec.layers import Init
 from tuilab.spec.training import Loss, Training
 
 PartName: TypeAlias = Literal["train", "val", "test"]
@@ -84,8 +86,17 @@ class Pack(Protocol):
 
 def initial_values(job: Job, members: Sequence[Member]) -> Tensor:
     """The replicas' parameters before training: (replicas, row_length)."""
-    rows = [initial_row(job.layout, job.training, generator(job.seed, m.seed_index, "init")) for m in members]
-    return torch.from_numpy(np.stack(rows)).to(job.device, job.dtype)
+    return torch.from_numpy(np.stack([_initial_row(job, member) for member in members])).to(job.device, job.dtype)
+
+
+def _initial_row(job: Job, member: Member) -> NDArray[np.float32]:
+    match job.training.init:
+        case Init.TENT:
+            return tent(job.layout, member.split)
+        case Init.INTERPOLANT:
+            return interpolant(job.layout, member.split)
+        case _:
+            return initial_row(job.layout, job.training, generator(job.seed, member.seed_index, "init"))
 
 
 def evaluation_chunk(layout: Layout) -> int:

@@ -112,6 +112,10 @@ class PackedNetwork:
         """The outputs (R, B, out_features) for inputs (R, B, *in_shape)."""
         return self._program(self._layout.program, x, run)
 
+    def before_last(self, x: Tensor) -> Tensor:
+        """The inputs (R, B, ...) of the last layer, without dropout."""
+        return self._program(self._layout.program[:-1], x, Pass())
+
     def _program(self, program: Program, x: Tensor, run: Pass) -> Tensor:
         for node in program:
             x = self._node(node, x, run)

@@ -3,7 +3,10 @@
 from math import cos, pi
 from typing import assert_never
 
-from tuilab.spec.training import Constant, Cosine, Schedule, StepDecay, Warmup
+from tuilab.spec.training import Constant, Cosine, MomentumSchedule, Schedule, StepDecay, Warmup
+
+_SUTSKEVER_EVERY = 250
+"""Updates between two rises of momentum (Sutskever et al. 2013, equation 5)."""
 
 
 def factor(schedule: Schedule, step: int, steps: int) -> float:
@@ -27,3 +30,10 @@ def factor(schedule: Schedule, step: int, steps: int) -> float:
             return final + (1 - final) * (1 + cos(pi * progress)) / 2
         case _:
             assert_never(schedule)
+
+
+def momentum_at(schedule: MomentumSchedule, momentum: float, step: int) -> float:
+    """The momentum of optimiser update number ``step`` (from 0)."""
+    if schedule == "constant":
+        return momentum
+    return min(1 - 1 / (2 * (step // _SUTSKEVER_EVERY + 1)), momentum)

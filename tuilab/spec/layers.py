@@ -35,6 +35,11 @@ class Init(Enum):
     """Normal with standard deviation 1 on at most 15 inputs a unit, else zero (Martens 2010)."""
     IDENTITY = "identity"
     """Ones on the diagonal, zeros elsewhere and in the bias."""
+    TENT = "tent"
+    """Constructed, for stacks ``k*(2 relu)`` on one number: the k-fold triangle map of [0, 1] (Telgarsky 2016)."""
+    INTERPOLANT = "interpolant"
+    """Constructed, for one hidden ReLU layer on one number: the piecewise linear interpolant of the training examples
+    with as many equal pieces as there are units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Linear:
     """Overrides the training's initialisation for this layer."""
     locked: bool = False
     """A locked width stays when a stack is matched to a budget; written ``64!``."""
+    trainable: bool = True
+    """Otherwise weights and bias stay as they started: random features."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ def _width(name: str) -> _Parameter:
 _BIAS = _Parameter("bias", bool, True)
 _INIT = _Parameter("init", str)
 _LOCKED = _Parameter("locked", bool, False)
+_TRAINABLE = _Parameter("trainable", bool, True)
 _WINDOW = (
     _Parameter("kernel_size", int, required=True),
     _Parameter("stride", int),
@@ -88,7 +89,13 @@ def _stride(values: dict[str, Value]) -> int | None:
 
 
 def _linear(v: dict[str, Value]) -> Layer:
-    return Linear(int(v["out_features"]), bool(v.get("bias", True)), _init(v), bool(v.get("locked", False)))
+    return Linear(
+        int(v["out_features"]),
+        bool(v.get("bias", True)),
+        _init(v),
+        bool(v.get("locked", False)),
+        bool(v.get("trainable", True)),
+    )
 
 
 def _conv(v: dict[str, Value]) -> Layer:
@@ -108,7 +115,7 @@ def _activation(kind: ActivationKind) -> _Build:
 
 
 _LAYERS: dict[str, tuple[tuple[_Parameter, ...], _Build]] = {
-    "linear": ((_width("out_features"), _BIAS, _INIT, _LOCKED), _linear),
+    "linear": ((_width("out_features"), _BIAS, _INIT, _LOCKED, _TRAINABLE), _linear),
     "out": ((_BIAS, _INIT), lambda v: Out(bool(v.get("bias", True)), _init(v))),
     "dropout": ((_Parameter("p", float, 0.5, low=0, high=1),), lambda v: Dropout(float(v.get("p", 0.5)))),
     "layernorm": ((), lambda v: LayerNorm()),
@@ -352,10 +359,10 @@ def format_stack(stack: Stack) -> str:
 def format_layer(layer: Layer) -> str:
     """The notation of one layer, with every argument that differs from its default."""
     match layer:
-        case Linear(width, True, None, locked):
+        case Linear(width, True, None, locked, True):
             return f"{width}!" if locked else str(width)
-        case Linear(width, bias, init, locked):
-            return _call("linear", [str(width)], bias=bias, init=init, locked=locked)
+        case Linear(width, bias, init, locked, trainable):
+            return _call("linear", [str(width)], bias=bias, init=init, locked=locked, trainable=trainable)
         case Out(bias, init):
             return _call("out", [], bias=bias, init=init)
         case Activation(ActivationKind.LEAKY_RELU, slope):
@@ -401,6 +408,7 @@ def _call(
     bias: bool = True,
     init: Init | None = None,
     locked: bool = False,
+    trainable: bool = True,
 ) -> str:
     arguments = list(arguments)
     if stride is not None:
@@ -413,4 +421,6 @@ def _call(
         arguments.append(f"init={init.value}")
     if locked:
         arguments.append("locked=true")
+    if not trainable:
+        arguments.append("trainable=false")
     return f"{name}({', '.join(arguments)})" if arguments else name

@@ -93,6 +93,14 @@ class Sawtooth(_Generated):
     noise: Noise = 0.0
 
 
+class Wave(_Generated):
+    """y = sin(2 pi periods x) with x uniform in [0, 1], plus noise: a smooth function of one number."""
+
+    kind: Literal["wave"] = "wave"
+    periods: Annotated[float, Field(gt=0, le=100)] = 2.0
+    noise: Noise = 0.0
+
+
 class Additive(_Generated):
     """y = sum_i sin(3 x_i + 0.7 i) with x normal in ``dim`` dimensions, plus noise."""
 
@@ -119,6 +127,18 @@ class Plane(_Generated):
     """Share of the target's variance that is noise: the Bayes nMSE."""
 
 
+class Mnist1d(_Generated):
+    """Ten short signals, each stretched, shifted, sheared and drowned in noise, seen as 40 numbers.
+
+    In the manner of MNIST-1D (Greydanus and Kobak 2024), with signals of our own: where the class stands in the input
+    differs from example to example, so that sharing weights along it pays.
+    """
+
+    kind: Literal["mnist1d"] = "mnist1d"
+    noise: Noise = 0.02
+    """Standard deviation of what is added to every number; the background is noise of its own."""
+
+
 class _Split(Value):
     """Tasks with one fixed table, split anew for every seed."""
 
@@ -138,11 +158,15 @@ class Digits(_Split):
     """Inputs as images 1x8x8 instead of 64 numbers."""
     shift: Annotated[int, Field(ge=0, le=24)] = 0
     """Place each digit at random on a canvas that is this many pixels larger (with ``image``)."""
+    reconstruct: bool = False
+    """Predict the pixels themselves instead of the class: the task of an autoencoder."""
 
     @model_validator(mode="after")
-    def _shift_needs_image(self) -> Self:
+    def _fields_fit(self) -> Self:
         if self.shift and not self.image:
             raise ValueError("shift moves images; set image: true too (and start dense stacks with flatten)")
+        if self.reconstruct and self.label_noise:
+            raise ValueError(_NOISE_ON_NUMBERS)
         return self
 
 
@@ -179,7 +203,21 @@ class Csv(_Split):
 _NOISE_ON_NUMBERS = "label_noise replaces classes and this task predicts numbers; leave it 0"
 
 _AnyTask: TypeAlias = Annotated[
-    Spirals | Circles | Xor | Blobs | Parity | Radial | Sawtooth | Additive | Teacher | Plane | Digits | Bundled | Csv,
+    Spirals
+    | Circles
+    | Xor
+    | Blobs
+    | Parity
+    | Radial
+    | Sawtooth
+    | Wave
+    | Additive
+    | Teacher
+    | Plane
+    | Mnist1d
+    | Digits
+    | Bundled
+    | Csv,
     Field(discriminator="kind"),
 ]
 _TaskName: TypeAlias = Literal[
@@ -190,9 +228,11 @@ _TaskName: TypeAlias = Literal[
     "parity",
     "radial",
     "sawtooth",
+    "wave",
     "additive",
     "teacher",
     "plane",
+    "mnist1d",
     "digits",
     "wine",
     "breast_cancer",
@@ -269,13 +309,17 @@ def facts(task: Task) -> TaskFacts:
             return TaskFacts((dim,), classes, 1, task.num_train)
         case Parity(dim=dim):
             return TaskFacts((dim,), 2, 1, task.num_train)
-        case Sawtooth():
+        case Mnist1d():
+            return TaskFacts((40,), 10, 1, task.num_train)
+        case Sawtooth() | Wave():
             return TaskFacts((1,), None, 1, task.num_train)
         case Radial(dim=dim) | Additive(dim=dim) | Teacher(dim=dim) | Plane(dim=dim):
             return TaskFacts((dim,), None, 1, task.num_train)
-        case Digits(image=image, shift=shift):
+        case Digits(image=image, shift=shift, reconstruct=reconstruct):
             side = 8 + shift
-            return TaskFacts((1, side, side) if image else (side * side,), 10, 1, _training_rows(task, 1797))
+            in_shape = (1, side, side) if image else (side * side,)
+            rows = _training_rows(task, 1797)
+            return TaskFacts(in_shape, None, side * side, rows) if reconstruct else TaskFacts(in_shape, 10, 1, rows)
         case Bundled(kind=name):
             rows, columns, bundled_classes = _BUNDLED[name]
             return TaskFacts((columns,), bundled_classes, 1, _training_rows(task, rows))

@@ -26,11 +26,17 @@ class Sgd(Value):
         return self
 
 
+MomentumSchedule = Literal["constant", "sutskever"]
+"""``sutskever`` lets momentum rise to its value: at update t it is min(1 - 1 / (2 (floor(t / 250) + 1)), momentum)
+(Sutskever et al. 2013, equation 5)."""
+
+
 class Momentum(Value):
     """SGD with classical momentum 0.9; short for ``sgd`` with ``momentum``."""
 
     kind: Literal["momentum"] = "momentum"
     momentum: MomentumFactor = 0.9
+    momentum_schedule: MomentumSchedule = "constant"
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
 
 
@@ -39,6 +45,7 @@ class Nesterov(Value):
 
     kind: Literal["nesterov"] = "nesterov"
     momentum: MomentumFactor = 0.9
+    momentum_schedule: MomentumSchedule = "constant"
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
 
 
@@ -72,8 +79,22 @@ class RmsProp(Value):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
 
 
-_AnyOptimizer: TypeAlias = Annotated[Sgd | Momentum | Nesterov | Adam | AdamW | RmsProp, Field(discriminator="kind")]
-_OptimizerName: TypeAlias = Literal["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop"]
+class LeastSquares(Value):
+    """No descent: the last layer is solved for at the first step, on a network whose other layers are not trainable.
+
+    Of all weights with the least squared error on the training part, the smallest (Belkin et al. 2019). Learning rate,
+    schedule and batch size mean nothing then.
+    """
+
+    kind: Literal["least_squares"] = "least_squares"
+    ridge: Annotated[float, Field(ge=0)] = 0.0
+    """Times the number of examples times the squared length of the weights, added to the squared error."""
+
+
+_AnyOptimizer: TypeAlias = Annotated[
+    Sgd | Momentum | Nesterov | Adam | AdamW | RmsProp | LeastSquares, Field(discriminator="kind")
+]
+_OptimizerName: TypeAlias = Literal["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "least_squares"]
 Optimizer = Annotated[_AnyOptimizer, BeforeValidator(from_name, json_schema_input_type=_OptimizerName | _AnyOptimizer)]
 
 
@@ -132,8 +153,8 @@ class Training(Value):
     lr: LearningRate | None = None
     """A fixed learning rate. Without it the protocol tunes one per candidate over its grid."""
     schedule: Schedule = Cosine()
-    steps: PositiveInt = 1000
-    """Optimiser updates."""
+    steps: Annotated[int, Field(ge=0, le=10**9)] = 1000
+    """Optimiser updates; 0 judges the network as it starts, for the constructed inits."""
     batch_size: PositiveInt | Literal["full"] = 128
     """Examples a step, drawn by shuffling epochs; ``full`` is the whole training set."""
     loss: Loss | None = None
@@ -142,7 +163,13 @@ class Training(Value):
     init_scale: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """Multiplies the initial weights."""
     bias_std: Annotated[float, Field(ge=0, le=10)] = 0.05
-    """Standard deviation of the initial biases; the inits ``torch`` and ``identity`` set biases their own way."""
+    """Standard deviation of the initial biases; the inits ``torch``, ``identity`` and the constructed ones set biases
+    their own way."""
+
+    @property
+    def needs_lr(self) -> bool:
+        """Whether a learning rate changes anything."""
+        return self.steps > 0 and not isinstance(self.optimizer, LeastSquares)
 
 
 def report_steps(steps: int) -> tuple[int, ...]:

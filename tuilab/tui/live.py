@@ -231,7 +231,7 @@ def _candidate(
         index=index,
         letter=LETTERS[index],
         name=candidate.name,
-        phase=Phase.FINAL if finals or training.lr is not None else Phase.TUNING,
+        phase=Phase.FINAL if finals or training.lr is not None or not training.needs_lr else Phase.TUNING,
         status=_status(experiment, runs, finals),
         lr=finals[0].lr if finals else training.lr if training.lr is not None else best,
         curves=shown or curves.get((index, best)) or Curves.empty(),
