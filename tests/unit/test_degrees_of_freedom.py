@@ -155,10 +155,10 @@ def _random_affine(rng: Random, features: int, end: int | None, depth: int) -> S
 
 def test_random_affine_networks_have_as_many_as_the_rank_of_the_jacobian():
     rng = Random(5)
-    for _ in range(300):
+    for _ in range(200):
         features = rng.randint(1, 4)
         network = Network(_random_affine(rng, features, None, 2), (features,))
-        assert degrees_of_freedom(network) == jacobian_rank(network, 25), (format_stack(network.stack), features)
+        assert degrees_of_freedom(network) == jacobian_rank(network, 15), (format_stack(network.stack), features)
 
 
 @pytest.mark.parametrize(
@@ -215,11 +215,11 @@ def _random_curved(rng: Random, features: int, depth: int) -> Stack:
 
 def test_no_random_network_has_fewer_than_the_rank_of_the_jacobian():
     rng = Random(6)
-    for _ in range(300):
+    for _ in range(150):
         features = rng.randint(1, 3)
         network = Network(_random_curved(rng, features, 2), (features,))
         says = (format_stack(network.stack), features)
-        assert jacobian_rank(network, 40) <= degrees_of_freedom(network) <= count(network).num_params, says
+        assert jacobian_rank(network, 25) <= degrees_of_freedom(network) <= count(network).num_params, says
 
 
 @pytest.mark.parametrize("times", [1, 2, 3, 4, 7, 12])
