@@ -22,6 +22,7 @@ from tuilab.analysis.report_sections import (
 )
 from tuilab.analysis.result import Result, result_to_json
 from tuilab.analysis.scaling import Family, Size, equivalences, families
+from tuilab.analysis.wording import paragraphs
 from tuilab.spec.comparison import Comparison, dump
 from tuilab.spec.task import TaskFacts
 
@@ -173,7 +174,11 @@ def _blocks(report: ReportInput) -> Sequence[Block]:
     blocks += scaling_blocks(measured_families(report), rows)
     rates = [(report.candidates[one.candidate].name, one.lr, one.values) for one in report.tuning]
     blocks += tuning_blocks(result.metric, rates)
-    blocks += [Heading("About the question"), Paragraph(comparison.about)] if comparison.about else []
+    blocks += (
+        [Heading("About the question"), Paragraph("\n\n".join(paragraphs(comparison.about)))]
+        if comparison.about
+        else []
+    )
     facts = {
         "experiment": f"{report.experiment} ({report.status})",
         "from": report.source or "the bench",

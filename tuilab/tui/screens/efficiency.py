@@ -11,8 +11,8 @@ from tuilab.analysis.report import efficiency_rows
 from tuilab.analysis.report_charts import Chart, charts
 from tuilab.tui.efficiency_table import EfficiencyTable, cost_lines
 from tuilab.tui.lines import Span, Text
+from tuilab.tui.remembered import TableSettings, load_table, save_table
 from tuilab.tui.screens.evidence import EvidenceScreen
-from tuilab.tui.settings import TableSettings, load_table, save_table
 from tuilab.tui.widgets.bars import KeyBar, TopBar
 from tuilab.tui.widgets.line_view import LineView
 from tuilab.tui.widgets.picture import Picture
@@ -29,7 +29,7 @@ class EfficiencyScreen(EvidenceScreen):
     PLACE = "efficiency"
     AUTO_FOCUS = "#efficiency"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,less_than_sign", "column(-1)", "Sort by", key_display="‹ ›", id="efficiency.before",
+        Binding("left,less_than_sign", "column(-1)", "Sort by", key_display="< >", id="efficiency.before",
                 tooltip="Sort by the column to the left"),
         Binding("right,greater_than_sign,s", "column(1)", "Sort by", show=False, id="efficiency.after",
                 tooltip="Sort by the column to the right"),
@@ -108,7 +108,7 @@ class EfficiencyScreen(EvidenceScreen):
     def _about(self) -> str:
         """What the chosen column means."""
         chosen = self.table.chosen
-        return chosen.about.rstrip(".") if chosen is not None else "‹ › chooses the column to sort by"
+        return chosen.about.rstrip(".") if chosen is not None else "< > chooses the column to sort by"
 
     def _show_cost(self) -> None:
         if self._costs:
