@@ -21,6 +21,7 @@ from tuilab.tui.live import LiveState, empty
 from tuilab.tui.numbers import exact
 from tuilab.tui.plot import ChartData
 from tuilab.tui.screens.lab_budget import LabBudget
+from tuilab.tui.screens.lab_files import LabFiles
 from tuilab.tui.screens.lab_insight import LabInsight
 from tuilab.tui.screens.lab_keys import LAB_KEYS
 from tuilab.tui.screens.lab_rows import LabRows
@@ -45,7 +46,7 @@ class PaneChart(Chart, can_focus=True):
     """
 
 
-class LabScreen(LabRows, LabBudget, LabInsight, LabRunning):
+class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
     """One main screen that joins building and watching; every pane zooms to full."""
 
     CSS_PATH = "lab.tcss"

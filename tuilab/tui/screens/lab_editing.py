@@ -26,6 +26,8 @@ class LabEditing(LabBase):
 
     _make: Make | None = None
     """What the text of the open prompt makes."""
+    _done: Callable[[str], None] | None = None
+    """Told the text once it has been accepted."""
 
     def change(self, make: Callable[[Bench], Bench]) -> bool:
         """Replace the bench by what ``make`` makes of it, or say why that cannot be."""
@@ -39,12 +41,30 @@ class LabEditing(LabBase):
 
     # One line of text
 
-    def ask(self, kind: str, value: str, hint: str, make: Make, suggester: "Suggester | None" = None) -> None:
-        """Open a line of text; every key shows what the text would make, enter makes it, escape forgets it."""
+    def ask(
+        self,
+        kind: str,
+        value: str,
+        hint: str,
+        make: Make,
+        suggester: "Suggester | None" = None,
+        done: Callable[[str], None] | None = None,
+    ) -> None:
+        """Open a line of text; every key shows what the text would make, enter makes it, escape forgets it.
+
+        Args:
+            kind: what is asked for.
+            value: the text to start from.
+            hint: what may be written.
+            make: the bench that a text asks for.
+            suggester: completes what is typed.
+            done: told the text once it has been accepted.
+
+        """
         from tuilab.tui.widgets.prompt import Prompt
 
         if not self.query(Prompt):
-            self._make = make
+            self._make, self._done = make, done
             self.mount(Prompt(kind, value, hint=hint, suggester=suggester))
 
     def ask_notation(self, kind: str, value: str, hint: str, make: Make) -> None:
@@ -79,9 +99,11 @@ class LabEditing(LabBase):
         except LabError as error:
             _complain(message.prompt, error)
             return
-        self.bench = made
+        self.bench, done = made, self._done
         await self._close(message.prompt)
         self.after_edit()
+        if done is not None:
+            done(message.value)
 
     def after_edit(self) -> None:
         """Called when a line of text has been accepted."""
@@ -91,7 +113,7 @@ class LabEditing(LabBase):
         await self._close(message.prompt)
 
     async def _close(self, prompt: "Prompt") -> None:
-        self.preview, self._make = None, None
+        self.preview, self._make, self._done = None, None, None
         await prompt.remove()
         pane = self.query_one(f"#{self.pane}")
         pane.focus()

@@ -34,8 +34,11 @@ class LabRows(LabEditing):
         """The editor."""
         return self.query_one("#stack", StackView)
 
-    def place(self) -> tuple[Path, int]:
+    def place(self, *, on_input: bool = True) -> tuple[Path, int]:
         """Path of the first marked row (or of the cursor's) and the number of rows.
+
+        Args:
+            on_input: whether the row of the input will do, which is no layer.
 
         Raises:
             LabError: when the marked rows are not neighbours in one stack.
@@ -45,6 +48,8 @@ class LabRows(LabEditing):
         rows = view.rows
         if not isinstance(rows, StackRows):
             raise LabError("this stack does not fit its input; edit it as text with i")
+        if view.cursor == 0 and not on_input:
+            raise LabError("the input follows from the task; move to a layer, or add one with a")
         if self.mark is None or self.mark == view.cursor:
             return rows.path(view.cursor), 1
         first, last = sorted((rows.path(self.mark), rows.path(view.cursor)))
@@ -63,9 +68,7 @@ class LabRows(LabEditing):
 
         """
         try:
-            path, number = self.place()
-            if not path and not on_input:
-                raise LabError("the input follows from the task; move to a layer, or add one with a")
+            path, number = self.place(on_input=on_input)
         except LabError as error:
             self.notify(str(error), severity="warning", timeout=4)
             return False

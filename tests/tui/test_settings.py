@@ -1,0 +1,111 @@
+"""Task, training and protocol, field by field."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tui.lab_store import TINY, lab_of, opened, preset_file
+from tests.tui.screen_text import assert_golden, screen_text
+from tuilab.spec.comparison import Comparison, dump
+from tuilab.spec.errors import LabError
+from tuilab.spec.preset_file import load
+from tuilab.spec.share import from_line, to_line
+from tuilab.tui.lines import cell_width, plain
+from tuilab.tui.picture import picture
+from tuilab.tui.settings import kinds, settings, stepped, with_setting
+
+
+def test_every_field_written_back_as_shown_changes_nothing() -> None:
+    for setting in settings(TINY):
+        assert with_setting(TINY, setting.where, setting.value) == TINY, setting
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "value"),
+    [
+        (("task", "noise"), "0.3", 0.3),
+        (("training", "lr"), "0.01", 0.01),
+        (("training", "lr"), "-", None),
+        (("training", "batch_size"), "full", "full"),
+        (("training", "optimizer", "weight_decay"), "1e-4", 1e-4),
+        (("protocol", "lr_grid"), "0.1, 0.2", (0.1, 0.2)),
+        (("protocol", "extend_grid"), "false", False),
+    ],
+)
+def test_a_field_takes_what_is_written(where: tuple[str, ...], text: str, value: object) -> None:
+    changed: object = with_setting(TINY, where, text)
+    for name in where:
+        changed = getattr(changed, name)
+    assert changed == value
+
+
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [(("task", "noise"), "-1"), (("task", "kind"), "spiral"), (("task", "kind"), "csv"), (("training", "steps"), "-5"),
+     (("training", "lr"), "fast"), (("protocol", "lr_grid"), ""), (("training", "steps"), "1.5")],
+)  # fmt: skip
+def test_what_cannot_be_is_a_sentence(where: tuple[str, ...], text: str) -> None:
+    with pytest.raises(LabError):
+        with_setting(TINY, where, text)
+
+
+def test_a_loss_that_does_not_fit_the_new_task_goes_back_to_the_default() -> None:
+    classes = with_setting(TINY, ("training", "loss"), "bce")
+    numbers = with_setting(classes, ("task", "kind"), "radial")
+    assert numbers.training.loss is None
+
+
+@given(st.data())
+def test_stepping_through_values_never_leaves_a_comparison_that_cannot_be(data: st.DataObject) -> None:
+    comparison: Comparison = TINY
+    for _ in range(5):
+        setting = data.draw(st.sampled_from(settings(comparison)))
+        try:
+            comparison = with_setting(comparison, setting.where, stepped(setting, data.draw(st.sampled_from((-1, 1)))))
+        except LabError:
+            continue
+        assert Comparison.model_validate(dump(comparison)) == comparison
+        assert from_line(to_line(comparison)) == comparison
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds(("task",)) if kind != "csv"])
+def test_every_task_has_a_picture_that_fits(kind: str) -> None:
+    for glyphs in ("braille", "ascii"):
+        lines = picture(with_setting(TINY, ("task", "kind"), kind).task, 40, 16, glyphs)
+        assert 1 <= len(lines) <= 16
+        assert all(cell_width(plain(line)) <= 40 for line in lines[1:])
+
+
+async def test_settings_change_the_bench_at_once_and_can_be_undone(tmp_path: Path) -> None:
+    async with opened(tmp_path, size=(120, 34), path=preset_file(tmp_path)) as (app, pilot):
+        await pilot.press("T")
+        await pilot.pause()
+        await pilot.pause()
+        assert_golden("settings-120x34", screen_text(app))
+        await pilot.press("right")
+        await pilot.pause()
+        await pilot.press("escape")
+        await pilot.pause()
+        bench = lab_of(app).bench
+        assert bench is not None
+        assert bench.comparison.task.kind == "circles"
+        await pilot.press("u")
+        assert lab_of(app).shown.comparison == TINY
+
+
+async def test_a_comparison_is_saved_as_a_file_that_reads_back(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await pilot.press("ctrl+s", "ctrl+u", *str(tmp_path / "mine"), "enter")
+        await pilot.pause()
+        assert load(tmp_path / "mine.yaml") == lab_of(app).shown.comparison
+
+
+async def test_the_share_line_on_the_screen_is_the_comparison(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await pilot.press("Y")
+        await pilot.pause()
+        text = screen_text(app).replace("\n", "")
+        line = text[text.index("tuilab1:") : text.index("esc closes")]
+        assert from_line(line) == TINY

@@ -1,0 +1,78 @@
+"""Keeping and sharing: preset files and share lines; and the settings of task and training."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from tuilab.spec.comparison import Comparison
+from tuilab.spec.errors import LabError
+from tuilab.spec.share import to_line
+from tuilab.tui import bench as benches
+from tuilab.tui.bench import Bench
+from tuilab.tui.screens.lab_editing import LabEditing
+
+
+class LabFiles(LabEditing):
+    """The actions on the comparison as a whole."""
+
+    def action_settings(self) -> None:
+        """Change task, training and protocol."""
+        from tuilab.tui.screens.settings import SettingsScreen
+
+        def take(comparison: Comparison) -> bool:
+            return self.change(lambda bench: benches.change(bench, comparison))
+
+        assert self.bench is not None
+        self.app.push_screen(SettingsScreen(self.bench.comparison, take))
+
+    def action_save(self) -> None:
+        """Save the comparison as a preset file."""
+        name = self.shown.source or "my-comparison"
+        value = name if name.endswith((".yaml", ".yml")) else f"{name}.yaml"
+        hint = "an existing file keeps its comments and order where possible"
+        self.ask("save as", value, hint, _checked, done=self._save)
+
+    def _save(self, text: str) -> None:
+        from tuilab.spec.preset_file import save
+
+        assert self.bench is not None
+        try:
+            path = file_of(text)
+            save(self.bench.comparison, path)
+        except LabError as error:
+            self.notify(str(error), severity="error")
+            return
+        self.bench = replace(self.bench, source=str(path))
+        self.notify(f"saved as {path}", timeout=4)
+
+    def action_share(self) -> None:
+        """Copy the whole comparison as one line of text."""
+        from tuilab.tui.screens.share import ShareScreen
+
+        line = to_line(self.shown.comparison)
+        self.app.copy_to_clipboard(line)
+        self.app.push_screen(ShareScreen(line))
+
+
+def _checked(bench: Bench, text: str) -> Bench:
+    """Check the path only: the file is written once the line is accepted."""
+    file_of(text)
+    return bench
+
+
+def file_of(text: str) -> Path:
+    """The file that a person named.
+
+    Raises:
+        LabError: when its folder does not exist, or it is a folder.
+
+    """
+    path = Path(text.strip() or "/").expanduser()
+    if not path.name or path.name == "..":
+        raise LabError("write the file's name, such as my-comparison.yaml")
+    if path.suffix not in (".yaml", ".yml"):
+        path = path.with_name(f"{path.name}.yaml")
+    if not path.parent.is_dir():
+        raise LabError(f"there is no folder {path.parent}; make it first")
+    if path.is_dir():
+        raise LabError(f"{path} is a folder; write a file's name")
+    return path

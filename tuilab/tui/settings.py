@@ -1,0 +1,211 @@
+"""Task, training and protocol of a comparison as a list of fields that can be changed one by one. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Literal, get_args, get_origin
+
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from tuilab.spec.comparison import Comparison, Protocol
+from tuilab.spec.errors import LabError
+from tuilab.spec.task import Task, facts
+from tuilab.spec.training import Optimizer, Schedule, Training
+
+Where = tuple[str, ...]
+"""A field: ``("task", "noise")``, ``("training", "optimizer", "beta1")``."""
+SECTIONS = ("task", "training", "protocol")
+_HIDDEN = {("protocol", "seed"), ("task", "num_val"), ("task", "num_test")}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One field.
+
+    Attributes:
+        where: which one.
+        value: as a person would write it; ``-`` for nothing.
+        choices: everything it may be, where that is a short list.
+        about: what it means.
+
+    """
+
+    where: Where
+    value: str
+    choices: tuple[str, ...] = ()
+    about: str = ""
+
+    @property
+    def name(self) -> str:
+        """The field's own name, indented by how deep it lies."""
+        return "  " * (len(self.where) - 2) + (self.where[-2] if self.where[-1] == "kind" else self.where[-1])
+
+
+def settings(comparison: Comparison) -> tuple[Setting, ...]:
+    """Every field of the task, the training and the protocol, in that order."""
+    found: list[Setting] = []
+    for section in SECTIONS:
+        found += _of_model(getattr(comparison, section), (section,))
+    return tuple(setting for setting in found if setting.where not in _HIDDEN)
+
+
+def _of_model(model: BaseModel, where: Where) -> Iterator[Setting]:
+    fields = type(model).model_fields
+    for name in sorted(fields, key=lambda name: name != "kind"):
+        field = fields[name]
+        value = getattr(model, name)
+        here = (*where, name)
+        if name == "kind":
+            yield Setting(here, str(value), kinds(where), _first_line(type(model).__doc__))
+        elif isinstance(value, BaseModel):
+            yield from _of_model(value, here)
+        else:
+            yield Setting(here, written(value), _choices(field), _first_line(field.description))
+
+
+def kinds(where: Where) -> tuple[str, ...]:
+    """The kinds that a task, an optimiser or a schedule may be of."""
+    union = {"task": Task, "optimizer": Optimizer, "schedule": Schedule}[where[-1]]
+    return tuple(kind for model in _models(union) for kind in get_args(model.model_fields["kind"].annotation))
+
+
+def _models(union: object) -> tuple[type[BaseModel], ...]:
+    """The models of an annotated union."""
+    while get_origin(union) is Annotated:
+        union = get_args(union)[0]
+    return get_args(union)
+
+
+def _choices(field: FieldInfo) -> tuple[str, ...]:
+    """A short list of values, where the type says one."""
+    annotation = field.annotation
+    if annotation is bool:
+        return ("true", "false")
+    options = (annotation, *get_args(annotation))
+    found: list[str] = []
+    for option in options:
+        if isinstance(option, type) and issubclass(option, Enum):
+            found += [member.value for member in option]
+        elif get_origin(option) is Literal:
+            found += [str(value) for value in get_args(option)]
+    optional = type(None) in options
+    if any(option in (int, float, str) or get_origin(option) is Annotated for option in options):
+        return ()
+    return ("-", *found) if optional and found else tuple(found)
+
+
+def _first_line(text: str | None) -> str:
+    return " ".join((text or "").strip().split("\n\n")[0].split()).replace("``", "")
+
+
+def written(value: object) -> str:
+    """A value as a person writes it."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, tuple):
+        return " ".join(written(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def with_setting(comparison: Comparison, where: Where, text: str) -> Comparison:
+    """The comparison with one field changed; what no longer fits the task (its loss) goes back to its default.
+
+    Raises:
+        LabError: when the text is not a value of that field.
+
+    """
+    section, *inner = where
+    if where == ("task", "kind"):
+        return _with_task(comparison, text)
+    data = getattr(comparison, section).model_dump(mode="json")
+    target = data
+    for name in inner[:-1]:
+        target = target[name]
+    if inner[-1] == "kind":
+        data[inner[0]] = {"kind": text}
+    else:
+        target[inner[-1]] = _read(text, target[inner[-1]])
+    return comparison.model_copy(update={section: _validated(section, data, inner[-1], text)})
+
+
+def _with_task(comparison: Comparison, text: str) -> Comparison:
+    kind, *rest = text.split()
+    data: dict[str, JsonValue] = {"kind": kind}
+    if kind == "csv":
+        if len(rest) < 2:
+            raise LabError("a CSV task needs a file and the column to predict: csv data.csv species")
+        data |= {"path": " ".join(rest[:-1]), "target": rest[-1]}
+    task = _validated("task", data, "kind", text)
+    changed = comparison.model_copy(update={"task": task})
+    known = facts(changed.task)
+    try:
+        known.out_features(changed.training.loss)
+    except LabError:
+        training = changed.training.model_copy(update={"loss": None})
+        changed = changed.model_copy(update={"training": training})
+    return changed
+
+
+def _validated(section: str, data: object, name: str, text: str) -> BaseModel:
+    adapters: dict[str, TypeAdapter[BaseModel]] = {
+        "task": TypeAdapter(Task),
+        "training": TypeAdapter(Training),
+        "protocol": TypeAdapter(Protocol),
+    }
+    try:
+        return adapters[section].validate_python(data)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]["msg"]
+        said = problem[:1].lower() + problem[1:]
+        raise LabError(f"{name} cannot be {text!r}: {said}") from error
+
+
+def _read(text: str, before: object) -> JsonValue:
+    """The text as the value it says: numbers, true and false, nothing, or a list where a list was."""
+    if isinstance(before, list):
+        return [_scalar(word) for word in text.replace(",", " ").split()]
+    return _scalar(text.strip())
+
+
+def _scalar(text: str) -> JsonValue:
+    if text in ("", "-", "none"):
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    for convert in (int, float):
+        try:
+            return convert(text.replace("_", ""))
+        except ValueError:
+            continue
+    return text
+
+
+def stepped(setting: Setting, step: int) -> str:
+    """The next value: the next choice, or for a number about a fifth more or less, at round values."""
+    if setting.choices:
+        at = setting.choices.index(setting.value) if setting.value in setting.choices else 0
+        return setting.choices[(at + step) % len(setting.choices)]
+    value = _scalar(setting.value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise LabError(f"{setting.where[-1]} is written out: enter edits it")
+    return written(_step_number(value, step))
+
+
+def _step_number(value: int | float, step: int) -> int | float:
+    """One place along 1, 2, 3, 5, 10, 20, 30, 50, ...; whole numbers below ten go by one."""
+    if isinstance(value, int) and abs(value) < 10:
+        return value + step
+    if value == 0:
+        return 0.01 if step > 0 else 0
+    ladder = [m * 10.0**e for e in range(-9, 10) for m in (1, 2, 3, 5)]
+    found = (
+        next((rung for rung in ladder if rung > value * 1.0001), value)
+        if step > 0
+        else next((rung for rung in reversed(ladder) if rung < value * 0.9999), 0.0)
+    )
+    return round(found) if isinstance(value, int) else float(f"{found:g}")
