@@ -101,3 +101,10 @@ def test_extended_curves_leave_the_old_ones_alone():
     assert new.train_loss.curve().values == (3.0, 30.0)
     assert new.eval_loss.curve().values == (2.0,)
     assert new.metric.curve().values == (1.0, 10.0)
+
+
+def test_a_loss_of_exactly_zero_does_not_drag_the_log_mean_out_of_sight():
+    buckets = HalvingBuckets()
+    buckets.extend([10, 10], [0.0, 1e-2])
+    (value,) = buckets.curve(log=True).values
+    assert value == pytest.approx(1e-6)

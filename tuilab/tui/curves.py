@@ -10,7 +10,8 @@ from tuilab.store.records import Point
 CAPACITY = 1024
 Band = Literal["interval", "range"]
 """The 95 % t interval of the mean over runs, or everything from the lowest run to the highest."""
-_TINY = 1e-300
+_TINY = 1e-10
+"""What counts as zero on a log scale: a float32 loss that is exactly 0 was below about 1e-8, not below everything."""
 _LARGEST = 700.0
 """The logarithm of a number that a float still holds."""
 _Number = TypeVar("_Number", int, float)
@@ -123,7 +124,7 @@ class HalvingBuckets:
 
         Args:
             log: take the geometric mean, which lies in the middle on a log scale, and the interval of the logarithms;
-                values <= 0 count as 1e-300.
+                values below 1e-10 count as that.
             band: what lies between lows and highs.
 
         """
