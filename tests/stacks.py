@@ -75,7 +75,7 @@ def _random_layer(rng: Random, shape: Shape, depth: int) -> Layer:
 
 
 def _linear(rng: Random, width: int) -> Linear:
-    return Linear(width, bias=rng.random() < 0.8, locked=rng.random() < 0.1)
+    return Linear(width, bias=rng.random() < 0.8, locked=rng.random() < 0.1, trainable=rng.random() < 0.95)
 
 
 def _windows(rng: Random, shape: Shape) -> list[Layer]:

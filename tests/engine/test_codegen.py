@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from tests.stacks import random_network
 from tuilab.analysis.codegen import torch_code
-from tuilab.analysis.counting import totals
+from tuilab.analysis.counting import count
 from tuilab.spec.layers import (
     Activation,
     ActivationKind,
@@ -104,7 +104,9 @@ def _check(network: Network) -> None:
     code, says = torch_code(network), format_stack(network.stack)
     module = _load(code, "Network").double().eval()
     parameters = list(module.parameters())
-    assert sum(p.numel() for p in parameters) == totals(network).num_params, says
+    counted = count(network)
+    assert sum(p.numel() for p in parameters) == counted.num_params, says
+    assert sum(p.numel() for p in parameters if p.requires_grad) == counted.num_trainable, says
     for parameter in parameters:
         nn.init.normal_(parameter, std=0.5)
     x = torch.randn(3, *network.in_shape, dtype=torch.float64)
@@ -132,6 +134,7 @@ def _check(network: Network) -> None:
         ),
         ("3*(conv(2, 2)) avgpool(2) flatten 2*(5 gelu)", (1, 9, 9), 3),
         ("sum(2*(4) | 4)", (3,), None),
+        ("linear(20, trainable=false) relu 2*(linear(4, bias=false, trainable=false))", (3,), None),
         ("10 relu " * 20, (2,), 1),
     ],
 )

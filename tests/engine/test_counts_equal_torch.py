@@ -51,6 +51,7 @@ class _Torch:
         self.outputs: list[int] = []
         self.shapes: list[tuple[Shape, Shape]] = []
         self.params = 0
+        self.trainable = 0
         self.multiplies = 0
 
     def stack(self, stack: Stack, x: Tensor) -> Tensor:
@@ -75,6 +76,7 @@ class _Torch:
         module = _module(layer, tuple(x.shape[1:]))
         result: Tensor = module(x)
         self.params += sum(p.numel() for p in module.parameters())
+        self.trainable += sum(p.numel() for p in module.parameters() if p.requires_grad)
         self.outputs.append(result[0].numel())
         self.shapes.append((tuple(x.shape[1:]), tuple(result.shape[1:])))
         if isinstance(module, nn.Linear | nn.Conv2d):
@@ -85,8 +87,8 @@ class _Torch:
 
 def _module(layer: Layer, shape: Shape) -> nn.Module:
     match layer:
-        case Linear(width, bias):
-            return nn.Linear(shape[-1], width, bias=bias)
+        case Linear(width, bias, trainable=trainable):
+            return nn.Linear(shape[-1], width, bias=bias).requires_grad_(trainable)
         case Activation(kind):
             return _ACTIVATIONS[kind]()
         case Dropout(p):
@@ -113,12 +115,12 @@ def _check(network: Network) -> None:
         result = oracle.stack(network.layers, torch.zeros(2, *network.in_shape))
     counted = count(network, max_rows=100_000)
     says = format_stack(network.stack)
-    assert counted.num_params == counted.num_trainable == oracle.params, says
+    assert (counted.num_params, counted.num_trainable) == (oracle.params, oracle.trainable), says
     assert counted.macs == oracle.multiplies, says
     assert counted.activations == sum(oracle.outputs), says
     assert [(row.in_shape, row.out_shape) for row in counted.layers] == oracle.shapes, says
     assert tuple(result.shape[1:]) == network.check(), says
-    assert 0 <= counted.degrees_of_freedom <= counted.num_params, says
+    assert 0 <= counted.degrees_of_freedom <= counted.num_trainable, says
     expected = (oracle.params, oracle.multiplies, sum(oracle.outputs))
     assert totals(network)[1:] == expected
     for rows in (count(network, max_rows=1).layers, count_as_written(network).layers):
@@ -145,6 +147,7 @@ def _check(network: Network) -> None:
         ("8 relu out(bias=false)", (4,), 3),
         ("2*(conv(2, 3)) flatten", (1, 9, 9), 3),
         ("flatten 4", (3, 5), 2),
+        ("linear(20, trainable=false) relu 3*(linear(4, bias=false, trainable=false) 5)", (3,), 2),
     ],
 )
 def test_every_layer_kind_counts_like_its_torch_module(notation, in_shape, out_features):

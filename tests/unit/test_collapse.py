@@ -21,6 +21,7 @@ CASES = [
     ("14 relu 14 14 relu", 2, 2, "14 relu 14 relu", [("serial", (2,), 2, 420, 210, 210)]),
     ("8 identity dropout(0) 4 relu", 2, 2, "4 relu", [("serial", (0,), 4, 60, 12, 12)]),
     ("linear(8, init=xavier_normal) identity relu", 2, 2, "linear(8, init=xavier_normal) identity relu", []),
+    ("linear(8, trainable=false) 4 relu", 2, 2, "linear(8, trainable=false) 4 relu", []),
     ("8 dropout(0.5) 4 relu", 2, 2, "8 dropout(0.5) 4 relu", []),
     ("linear(3, bias=false) out(bias=false)", 3, 3, "out(bias=false)", [("serial", (0,), 2, 18, 9, 9)]),
     (

@@ -241,6 +241,12 @@ def test_a_repeat_has_as_many_as_its_expansion(body, in_features, times):
     assert degrees_of_freedom(repeated) == degrees_of_freedom(written)
 
 
+def test_frozen_layers_add_none_and_keep_their_neighbours_scale():
+    assert degrees_of_freedom(_network("linear(20, trainable=false) relu", 3, 2)) == 42
+    assert degrees_of_freedom(_network("5 relu linear(20, trainable=false) relu", 3, 2)) == 20 + 42
+    assert degrees_of_freedom(_network("linear(2, trainable=false)", 3, None)) == 0
+
+
 def test_a_quadrillion_layers_answer():
     assert degrees_of_freedom(_network(f"{10**15}*(3)", 3, 3)) == 12
     assert degrees_of_freedom(_network(f"{10**15}*(3 relu)", 3, 3)) == 9 * 10**15 + 12

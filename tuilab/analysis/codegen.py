@@ -207,8 +207,9 @@ def _flat(stack: Stack, shape: Shape) -> Iterator[_Expression]:
 
 def _expression(layer: Layer, shape: Shape) -> _Expression:
     match layer:
-        case Linear(width, bias):
-            return f"nn.Linear({shape[-1]}, {width}{_bias(bias)})"
+        case Linear(width, bias, trainable=trainable):
+            frozen = "" if trainable else ".requires_grad_(False)"
+            return f"nn.Linear({shape[-1]}, {width}{_bias(bias)}){frozen}"
         case Conv(channels, kernel, stride, padding, bias):
             window = f"{_unless(', stride=', stride, 1)}{_unless(', padding=', padding, 0)}{_bias(bias)}"
             return f"nn.Conv2d({shape[0]}, {channels}, {kernel}{window})"

@@ -53,9 +53,11 @@ class Collapse:
 
 
 def is_affine(layer: Layer, shape: Shape) -> bool:
-    """Whether ``layer`` is an affine map of the features; an image's flatten and convolutions are left alone."""
+    """Whether ``layer`` is a trained affine map of the features; images and frozen layers are left alone."""
     match layer:
-        case Linear() | Out():
+        case Linear(trainable=trainable):
+            return trainable
+        case Out():
             return True
         case Flatten():
             return len(shape) == 1

@@ -2,6 +2,7 @@
 
 from tuilab.analysis.families import (
     Affine,
+    Curved,
     Piece,
     Scaling,
     around,
@@ -41,10 +42,10 @@ HOMOGENEOUS = (ActivationKind.RELU, ActivationKind.LEAKY_RELU)
 def degrees_of_freedom(network: Network) -> int:
     """Parameters left after collapse: how many numbers tell the network's functions apart.
 
-    Exact for networks of linear layers, sums and residuals without non-linearities (the dimension of their family
+    Exact for networks of trained linear layers, sums and residuals without non-linearities (the dimension of their family
     of functions, equal to the rank of the Jacobian of outputs by parameters). With non-linearities an upper bound:
     affine pieces collapsed, one scaling symmetry taken off for every ReLU unit between two of them. Dropout with
-    p > 0, norms and convolutions are not collapsed.
+    p > 0, norms and convolutions are not collapsed. Layers that are not trainable add none.
 
     Raises:
         ShapeError: when layers do not fit each other.
@@ -90,8 +91,9 @@ def _stack_piece(stack: Stack, shape: Shape) -> tuple[Piece, Shape]:
 
 def _layer_piece(layer: Layer, shape: Shape) -> tuple[Piece, Shape]:
     match layer:
-        case Linear(width, bias):
-            return dense(shape[-1], width, bias), (*shape[:-1], width)
+        case Linear(width, bias, trainable=trainable):
+            piece = dense(shape[-1], width, bias) if trainable else _fixed(shape[-1], width, 0)
+            return piece, (*shape[:-1], width)
         case Activation(kind) if not is_transparent(layer):
             features = _features(shape)
             return around(features, features, Scaling(features, kind not in HOMOGENEOUS)), shape
@@ -130,9 +132,14 @@ def _leaf_piece(layer: Layer, shape: Shape) -> tuple[Piece, Shape]:
         case Conv():
             piece = opaque(before, after, Scaling(before, False), Scaling(after, False), cost.num_params)
         case LayerNorm() | BatchNorm():
-            piece = opaque(before, after, Scaling(before, True), Scaling(after, True), cost.num_params)
+            piece = _fixed(before, after, cost.num_params)
         case Dropout() | MaxPool() | AvgPool() | Flatten():
             piece = around(before, after, Scaling(before, False))
         case _:
             raise AssertionError(layer)
     return piece, cost.out_shape
+
+
+def _fixed(before: int, after: int, dimension: int) -> Curved:
+    """A layer with ``dimension`` parameters that no scaling moves through."""
+    return opaque(before, after, Scaling(before, True), Scaling(after, True), dimension)
