@@ -14,7 +14,7 @@ from tuilab.analysis.report import as_json, html, markdown
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.preset_file import loads
-from tuilab.store.evidence import report_input, run_facts, tuned_rates
+from tuilab.store.evidence import report_from, report_input, run_facts, tuned_rates
 from tuilab.store.files import write_atomically
 from tuilab.store.rates import (
     GUESSED_STEP_SECONDS,
@@ -25,7 +25,7 @@ from tuilab.store.rates import (
     rates_of,
 )
 from tuilab.store.reader import Reader
-from tuilab.store.records import ExperimentRecord, NewPoint, NewRun, Phase, Progress, RunRecord, Status
+from tuilab.store.records import DIVERGED, ExperimentRecord, NewPoint, NewRun, Phase, Progress, RunRecord, Status
 from tuilab.store.writer import Writer
 
 ASKED = Comparison.model_validate(
@@ -45,7 +45,7 @@ WIDE, DEEP = [0.30, 0.32, 0.31], [0.10, 0.12, None]
 def ended(run: RunRecord, metric: float | None) -> RunRecord:
     """The run after its last step; without a metric it has diverged."""
     if metric is None:
-        return dataclasses.replace(run, status=Status.FAILED, step=10, reason="its loss is not finite")
+        return dataclasses.replace(run, status=Status.FAILED, step=10, reason=f"{DIVERGED}: its loss is not finite")
     return dataclasses.replace(
         run,
         status=Status.FINISHED,
@@ -97,6 +97,16 @@ def test_a_run_that_finished_without_a_metric_counts_as_failed(tmp_path: Path) -
         run = reader.runs(reader.find("last").id)[4]
     assert not run_facts([run], [])[0].failed
     assert run_facts([dataclasses.replace(run, test_metric=None)], [])[0].failed
+
+
+def test_a_run_whose_engine_died_says_nothing_about_its_network(tmp_path: Path) -> None:
+    record = recorded(tmp_path)
+    with Reader(tmp_path) as reader:
+        runs = reader.runs(record.id)
+    crashed = [dataclasses.replace(run, reason="its engine died twice") if run.reason else run for run in runs]
+    assert [one.failed for one in run_facts(crashed, [])] == [False] * 6
+    assert [one.values for one in tuned_rates(crashed)] == [(0.4,), (0.3, 0.35)]
+    assert report_from(record, crashed, [], {}).result.candidates[1].failures == 0
 
 
 def test_runs_that_have_not_begun_are_no_facts_yet(tmp_path: Path) -> None:

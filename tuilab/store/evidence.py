@@ -7,9 +7,10 @@ from tuilab.analysis.efficiency import RunFacts, candidate_facts
 from tuilab.analysis.evidence import FinalRun, summarise
 from tuilab.analysis.report import ReportInput, TunedRate
 from tuilab.analysis.result import Result
+from tuilab.spec.probes import Probes
 from tuilab.spec.task import TaskFacts, facts
 from tuilab.store.reader import Reader
-from tuilab.store.records import ExperimentRecord, Phase, Point, RunRecord, Status
+from tuilab.store.records import DIVERGED, ExperimentRecord, Phase, Point, RunRecord, Status
 
 POINTS_AT_ONCE = 50_000
 """Points that are read in one query."""
@@ -81,7 +82,7 @@ def tuned_rates(runs: Iterable[RunRecord]) -> tuple[TunedRate, ...]:
     """What tuning has found so far, by candidate and learning rate."""
     found: dict[tuple[int, float], list[float | None]] = {}
     for run in runs:
-        if run.phase is Phase.TUNING and run.status in (Status.FINISHED, Status.FAILED):
+        if run.phase is Phase.TUNING and (run.status is Status.FINISHED or _failed(run)):
             found.setdefault((run.candidate, run.lr), []).append(run.val_metric)
     return tuple(TunedRate(candidate, lr, tuple(values)) for (candidate, lr), values in sorted(found.items()))
 
@@ -102,18 +103,30 @@ def wall_seconds(record: ExperimentRecord) -> float | None:
 
 
 def _facts_of(run: RunRecord, curve: Sequence[tuple[int, float | None]]) -> RunFacts:
+    probes = run.probes or Probes()
     return RunFacts(
         candidate=run.candidate,
         seed_index=run.seed_index,
         steps=run.step,
-        failed=run.status is Status.FAILED or (run.status is Status.FINISHED and run.test_metric is None),
+        failed=_failed(run),
         seconds=run.seconds,
         train_metric=run.train_metric,
         test_metric=run.test_metric,
         test_loss=run.test_loss,
         dead_fraction=run.dead_fraction,
         curve=tuple(curve),
+        regions=probes.regions if probes.regions is not None else probes.line_regions,
+        regions_at_start=probes.regions_at_start if probes.regions is not None else probes.line_regions_at_start,
+        effective_rank=probes.effective_rank,
+        readouts=probes.readouts,
     )
+
+
+def _failed(run: RunRecord) -> bool:
+    """Whether the run failed by itself; one whose engine died says nothing about its network."""
+    if run.status is Status.FINISHED:
+        return run.test_metric is None
+    return run.status is Status.FAILED and run.reason.startswith(DIVERGED)
 
 
 def _result(
@@ -123,7 +136,7 @@ def _result(
     ended = [
         FinalRun(run.candidate, run.seed_index, run.lr, run.test_metric, None)
         for run in runs
-        if run.phase is Phase.FINAL and run.status in (Status.FINISHED, Status.FAILED)
+        if run.phase is Phase.FINAL and (run.status is Status.FINISHED or _failed(run))
     ]
     return summarise(record.comparison, totals, ended, known)
 

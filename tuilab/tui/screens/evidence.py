@@ -30,7 +30,7 @@ class EvidenceScreen(Screen[None]):
     """What the top line calls this screen."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "write_report", "Report", id="evidence.report",
-                tooltip="Write the report as Markdown and as a page (HTML), and say where"),
+                tooltip="Write the report to files (Markdown and HTML)"),
         Binding("escape,q", "close", "Back", id="evidence.close", tooltip="Go back"),
     ]  # fmt: skip
 
