@@ -68,6 +68,17 @@ def test_a_candidate_is_tuned_on_its_own_seeds_and_then_tested_on_fresh_ones():
     assert [(run.lr, run.seed_index, run.phase) for run in final] == [(1e-2, seed, Phase.FINAL) for seed in range(3)]
 
 
+def test_seeds_that_are_added_follow_at_the_same_learning_rate():
+    tuning, final = follow(lambda lr: abs(math.log10(lr) + 2))
+    runs = [ended(run, 0.5) for run in (*tuning, *final)]
+    more = replace_protocol(final_seeds=5)
+    added = next_runs(0, TRAINING, more, runs)
+    assert [(run.phase, run.seed_index, run.lr) for run in added] == [(Phase.FINAL, 3, 1e-2), (Phase.FINAL, 4, 1e-2)]
+    assert planned_steps(TRAINING, more, runs) == planned_steps(TRAINING, PROTOCOL, runs) + 2 * TRAINING.steps
+    runs += [ended(run, None) for run in added]
+    assert next_runs(0, TRAINING, more, runs) == ()
+
+
 def test_candidates_share_their_seeds():
     first, second = (next_runs(candidate, TRAINING, PROTOCOL, []) for candidate in (0, 1))
     assert [(run.lr, run.seed_index) for run in first] == [(run.lr, run.seed_index) for run in second]

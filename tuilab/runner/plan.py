@@ -29,7 +29,8 @@ def next_runs(candidate: int, training: Training, protocol: Protocol, runs: Sequ
     """The runs that follow once ``runs`` have ended; empty when the candidate is done.
 
     A candidate is tuned over the protocol's grid first, unless its training fixes the learning rate or the grid leaves
-    no choice; then its final runs use the best.
+    no choice; then its final runs use the best. Where the protocol has more final seeds than the candidate has had,
+    because some were added, the others follow at the same learning rate.
 
     Args:
         candidate: index into the comparison's candidates.
@@ -38,11 +39,12 @@ def next_runs(candidate: int, training: Training, protocol: Protocol, runs: Sequ
         runs: every run of the candidate so far, all of them ended.
 
     """
-    if any(run.phase is Phase.FINAL for run in runs):
-        return ()
+    final = [run for run in runs if run.phase is Phase.FINAL]
+    if final:
+        return _final(candidate, final[0].lr, missing_seeds(protocol, runs))
     lr = fixed_lr(training, protocol)
     if lr is not None:
-        return _final(candidate, lr, protocol)
+        return _final(candidate, lr, range(protocol.final_seeds))
     tried = sorted({run.lr for run in runs})
     if not tried:
         return _tuning(candidate, sorted(set(protocol.lr_grid)), protocol)
@@ -50,7 +52,13 @@ def next_runs(candidate: int, training: Training, protocol: Protocol, runs: Sequ
     further = extension(best, tried, protocol) if protocol.extend_grid else ()
     if further:
         return _tuning(candidate, further, protocol)
-    return _final(candidate, best, protocol)
+    return _final(candidate, best, range(protocol.final_seeds))
+
+
+def missing_seeds(protocol: Protocol, runs: Sequence[RunRecord]) -> tuple[int, ...]:
+    """The final seeds of the protocol that a candidate has no run with."""
+    had = {run.seed_index for run in runs if run.phase is Phase.FINAL}
+    return tuple(seed for seed in range(protocol.final_seeds) if seed not in had)
 
 
 def fixed_lr(training: Training, protocol: Protocol) -> float | None:
@@ -108,7 +116,7 @@ def planned_steps(training: Training, protocol: Protocol, runs: Sequence[RunReco
     """
     known = sum(run.step if run.status.ended else training.steps for run in runs)
     if any(run.phase is Phase.FINAL for run in runs):
-        return known
+        return known + len(missing_seeds(protocol, runs)) * training.steps
     tuning = 0
     if not runs and fixed_lr(training, protocol) is None:
         tuning = len(set(protocol.lr_grid)) * protocol.tuning_seeds
@@ -120,5 +128,5 @@ def _tuning(candidate: int, lrs: Sequence[float], protocol: Protocol) -> tuple[N
     return tuple(NewRun(candidate, Phase.TUNING, seed, lr) for lr in lrs for seed in seeds)
 
 
-def _final(candidate: int, lr: float, protocol: Protocol) -> tuple[NewRun, ...]:
-    return tuple(NewRun(candidate, Phase.FINAL, seed, lr) for seed in range(protocol.final_seeds))
+def _final(candidate: int, lr: float, seeds: Sequence[int]) -> tuple[NewRun, ...]:
+    return tuple(NewRun(candidate, Phase.FINAL, seed, lr) for seed in seeds)
