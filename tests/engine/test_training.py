@@ -1,8 +1,11 @@
 """Groups: reports, failures that harm no neighbour, packing that changes nothing, stopping."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+from tuilab.engine.reports import evaluation_steps
 from tuilab.engine.training import PATIENCE, Watch, train_group
 from tuilab.spec.errors import LabError
 from tuilab.spec.notation import parse
@@ -56,7 +59,10 @@ def test_a_group_reports_every_step_of_the_schedule_and_finishes_every_run():
     assert events[-1].seconds > 0
     for curve in curves(events).values():
         assert tuple(curve) == report_steps(40)
-        assert all(value is not None for values in curve.values() for value in values)
+        assert all(values[0] is not None for values in curve.values())
+        evaluated = evaluation_steps(report_steps(40), 32, 100)
+        assert tuple(step for step, values in curve.items() if values[1] is not None) == evaluated
+        assert tuple(step for step, values in curve.items() if values[2] is not None) == evaluated
     assert [event.run for event in of(RunFinished, events)] == [10, 11, 12]
 
 
@@ -103,7 +109,8 @@ def test_a_run_is_the_same_whatever_it_is_packed_with(stack, task):
 
 
 def test_a_failing_run_is_told_and_its_neighbours_do_not_notice():
-    request = {"task": Radial(num_train=200), "optimizer": Sgd(), "loss": Loss.MSE, "steps": 60}
+    task = Radial(num_train=200, num_val=100)
+    request = {"task": task, "optimizer": Sgd(), "loss": Loss.MSE, "steps": 60}
     events = train(group("8 relu", seeds=(0, 1, 2), lrs=(0.01, 100.0, 0.02), **request))
     (failed,) = of(RunFailed, events)
     assert failed.run == 11
@@ -128,11 +135,24 @@ def test_a_group_whose_runs_all_fail_ends():
 
 def test_a_loss_that_stays_high_has_diverged_and_one_that_comes_back_has_not():
     watch, fine = Watch(np.array([2.0, 0.001, 1.0])), np.zeros(3)
+    high, dip = np.array([[3e4, 2e4, 2.0]] * 2), np.array([[3e4, 2e4, 2.0], [1.0, 2e4, 2.0]])
     for _ in range(PATIENCE - 1):
-        assert watch.judge(np.array([3e4, 2e4, 2.0]), fine) == ["", "", ""]
-    assert watch.judge(np.array([1.0, 2e4, 2.0]), fine)[0] == ""
-    assert "diverged" in watch.judge(np.array([3e4, 2e4, 2.0]), fine)[1]
-    assert "validation" in watch.judge(np.array([1.0, 1.0, 1.0]), np.array([0, 0, np.inf]))[2]
+        assert watch.judge(high, fine) == ["", "", ""]
+    assert watch.judge(dip, fine)[0] == ""
+    assert "diverged" in watch.judge(high, fine)[1]
+    assert "validation" in watch.judge(dip, np.array([0, 0, np.inf]))[2]
+    assert "the loss is not" in watch.judge(np.array([[1.0, np.nan, 1.0]]), fine)[1]
+
+
+@pytest.mark.parametrize(
+    ("steps", "batch", "num_val"), [(1000, 64, 1024), (40, 32, 100), (7, 1, 10**6), (0, 8, 8), (1, 8, 8)]
+)
+def test_evaluation_takes_about_a_tenth_of_the_examples(steps, batch, num_val):
+    reported = report_steps(steps)
+    chosen = evaluation_steps(reported, batch, num_val)
+    assert set(chosen) <= set(reported)
+    assert (chosen[0], chosen[-1]) == (0, steps)
+    assert all((after - before) * batch >= 3 * num_val for before, after in pairwise(chosen[:-1]))
 
 
 def test_stopping_ends_the_group_without_finishing_its_runs():

@@ -1,4 +1,7 @@
-"""``python -m tuilab.engine``: requests as JSON lines on stdin, events as JSON lines on stdout, a log on stderr."""
+"""``python -m tuilab.engine``: requests as JSON lines on stdin, events as JSON lines on stdout, a log on stderr.
+
+``python -m tuilab.engine --compile`` compiles the kernel for dense stacks and ends.
+"""
 
 import logging
 import signal
@@ -6,15 +9,20 @@ import sys
 
 from tuilab.engine.channel import Channel, EndOfRequestsError
 from tuilab.engine.data import preload
+from tuilab.engine.kernel_loading import compile_in_background, compile_kernel, find_kernel
 from tuilab.engine.server import Server
 
 
 def main() -> int:
     """Serve one runner until it says so or goes away; the exit status."""
+    if sys.argv[1:] == ["--compile"]:
+        return 0 if compile_kernel() else 1
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     channel = Channel.take_over_stdio()
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    compile_in_background()
+    find_kernel()
     preload()
     try:
         Server(channel).serve()

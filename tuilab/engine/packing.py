@@ -1,7 +1,11 @@
 """How many replicas train together: a cost model of caches and memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import torch
+
+from tuilab.engine.frozen import special_pack
+from tuilab.engine.kernel_loading import find_kernel
 from tuilab.engine.layout import ConvNode, Layout, nodes
 from tuilab.engine.pack import Job, Member, Pack
 from tuilab.engine.plan import plans_know
@@ -19,11 +23,24 @@ def wave_size(layout: Layout) -> int:
 
 def make_packs(job: Job, members: Sequence[Member]) -> list[tuple[Pack, list[int]]]:
     """Packs, each with the positions of its members; equal learning rates stand together for the optimiser's sake."""
+    kind = _kind(job)
     size = _pack_size(job, len(members))
     by_rate = sorted(range(len(members)), key=lambda position: members[position].lr)
     chosen = [by_rate[begin : begin + size] for begin in range(0, len(members), size)]
-    kind = PlanPack if plans_know(job.layout) else AutogradPack
     return [(kind(job, [members[position] for position in positions]), positions) for positions in chosen]
+
+
+def _kind(job: Job) -> Callable[[Job, Sequence[Member]], Pack]:
+    """The fastest kind of pack that knows the network: the compiled kernel, a plan, or autograd."""
+    special = special_pack(job)
+    if special is not None:
+        return special
+    if not plans_know(job.layout):
+        return AutogradPack
+    kernel = find_kernel() if job.device.type == "cpu" and job.dtype == torch.float32 else None
+    if kernel is not None and kernel.knows(job):
+        return kernel
+    return PlanPack
 
 
 def _pack_size(job: Job, count: int) -> int:

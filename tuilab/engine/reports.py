@@ -1,6 +1,6 @@
 """Reported losses on their way to the runner, several steps to a message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from time import monotonic
 
@@ -20,7 +20,7 @@ class Reports:
         self._due = 0.0
 
     def add(self, step: int, train_loss: LossArray, eval_loss: LossArray, metric: LossArray) -> None:
-        """Values (runs,) of one step, NaN where a run has left."""
+        """Values (runs,) of one step, NaN where a run has left or was not evaluated."""
         self._steps.append(step)
         for column, values in zip(self._columns, (train_loss, eval_loss, metric), strict=True):
             column.append(values)
@@ -46,6 +46,19 @@ class Reports:
         for column in self._columns:
             column.clear()
         self._due = monotonic() + FLUSH_SECONDS
+
+
+def evaluation_steps(reported: Sequence[int], batch: int, num_val: int) -> tuple[int, ...]:
+    """The reported steps at which the validation part is evaluated, first and last included.
+
+    They are so far apart that evaluation costs about a tenth of training: between two of them at least three times as
+    many examples are trained on (forward, backward and update) as are evaluated (forward).
+    """
+    chosen = [reported[0]]
+    for step in reported[1:-1]:
+        if (step - chosen[-1]) * batch >= 3 * num_val:
+            chosen.append(step)
+    return (*chosen, *reported[-1:]) if reported[-1] > chosen[-1] else tuple(chosen)
 
 
 def finite(value: float) -> float | None:

@@ -51,11 +51,12 @@ class TorchPack(ABC):
         """Write the gradients of one batch; its loss (R,)."""
 
     @abstractmethod
-    def _output(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Without dropout: the outputs (R, B, out_features), and whether each ReLU unit is above zero anywhere.
+    def _output(self, x: Tensor) -> Tensor:
+        """The outputs (R, B, out_features), without dropout."""
 
-        The latter is (R, units) for every ReLU, with a unit a feature, or a channel of an image.
-        """
+    @abstractmethod
+    def _alive(self, x: Tensor) -> list[Tensor]:
+        """Whether each ReLU unit (a feature, or a channel of an image) is above zero anywhere: (R, units) a layer."""
 
     def parameters(self) -> Tensor:
         """(R, num_params): the parameters in order, without gaps."""
@@ -78,7 +79,7 @@ class TorchPack(ABC):
         metric = torch.zeros_like(loss)
         for begin in range(0, count, chunk):
             x, y = examples.stacked(part, begin, min(count, begin + chunk))
-            output, _ = self._output(x)
+            output = self._output(x)
             loss += loss_per_example(job.loss, output, y).sum(1, dtype=torch.float64)
             metric += metric_per_example(job.loss, output, y).sum(1, dtype=torch.float64)
         scale = metric_scale(job.loss, [member.split for member in examples.members], part, count)
@@ -90,7 +91,7 @@ class TorchPack(ABC):
         alive: list[Tensor] = []
         for begin in range(0, count, chunk):
             x, _ = self._examples.stacked("val", begin, min(count, begin + chunk))
-            _, now = self._output(x)
+            now = self._alive(x)
             alive = [a | b for a, b in zip(alive, now, strict=True)] if alive else now
         if not alive:
             return None
@@ -122,10 +123,13 @@ class AutogradPack(TorchPack):
         self._network.differentiate(loss)
         return loss.detach()
 
-    def _output(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _output(self, x: Tensor) -> Tensor:
+        return self._network(x, Pass())
+
+    def _alive(self, x: Tensor) -> list[Tensor]:
         relu: list[Tensor] = []
-        output = self._network(x, Pass(relu=relu))
-        return output, [(y > 0).flatten(3).any(-1).any(1) if y.dim() > 3 else (y > 0).any(1) for y in relu]
+        self._network(x, Pass(relu=relu))
+        return [(y > 0).flatten(3).any(-1).any(1) if y.dim() > 3 else (y > 0).any(1) for y in relu]
 
 
 class PlanPack(TorchPack):
@@ -147,11 +151,17 @@ class PlanPack(TorchPack):
         plan.backward()
         return plan.loss
 
-    def _output(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _output(self, x: Tensor) -> Tensor:
+        return self._evaluated(x).output.mT
+
+    def _alive(self, x: Tensor) -> list[Tensor]:
+        return [y.amax(2) > 0 for y in self._evaluated(x).relu]
+
+    def _evaluated(self, x: Tensor) -> Plan:
         batch = x.shape[1]
         if batch not in self._evaluations:
             self._evaluations[batch] = Plan(self._job.layout, self._own, batch, training=False)
         plan = self._evaluations[batch]
         plan.inputs.copy_(x.flatten(2).mT)
         plan.forward()
-        return plan.output.mT, [(y > 0).any(2) for y in plan.relu]
+        return plan

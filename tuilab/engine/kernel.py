@@ -1,0 +1,191 @@
+"""The compiled kernel: one replica of a dense stack, trained through many steps with everything in cache.
+
+A network is a table of instructions (``kernel_program``) that this code follows, so that it is compiled once for all
+architectures and kept on disk. Activations are feature-major, (features, padded batch), in one flat array ``work``.
+"""
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, var-annotated"
+# ruff: noqa: ANN001, ANN201, ANN202
+
+import numpy as np
+from numba import njit
+
+from tuilab.engine.kernel_elementwise import activate, compiled, deactivate
+from tuilab.engine.kernel_losses import loss_and_gradient, loss_and_metric
+from tuilab.engine.kernel_norms import batchnorm, batchnorm_back, layernorm, layernorm_back, row_sums
+from tuilab.engine.kernel_products import outer, product
+from tuilab.engine.kernel_updates import update
+from tuilab.engine.random import GOLDEN, MULTIPLIERS
+
+LINEAR, ACTIVATE, DROPOUT, LAYERNORM, BATCHNORM, ADD = range(6)
+LINEAR_BACK, ACTIVATE_BACK, MULTIPLY, LAYERNORM_BACK, BATCHNORM_BACK, COPY, ACCUMULATE = range(10, 17)
+FIELDS = 10
+"""Whole numbers of an instruction: its code, then offsets and sizes."""
+
+_ZERO = np.float32(0)
+_GOLDEN, _FIRST, _SECOND = np.uint32(GOLDEN), np.uint32(MULTIPLIERS[0]), np.uint32(MULTIPLIERS[1])
+_SIXTEEN, _FIFTEEN = np.uint32(16), np.uint32(15)
+
+
+@compiled
+def follow(code, numbers, work, scratch_at, values, gradients, stats, keys, step, batch, padded, training):
+    """Carry out the instructions ``code`` (instructions, FIELDS), with a float for each in ``numbers``."""
+    for line in range(len(code)):
+        op = code[line, 0]
+        a, b, c, d = code[line, 1], code[line, 2], code[line, 3], code[line, 4]
+        e, f, g, h = code[line, 5], code[line, 6], code[line, 7], code[line, 8]
+        if op == LINEAR:
+            product(work, b, values, c, e, 1, work, a, values, d, f, e, padded)
+        elif op == ACTIVATE:
+            activate(d, np.float32(numbers[line]), work, a, b, c * padded)
+        elif op == LINEAR_BACK:
+            outer(gradients, d, work, b, work, a, g, f, padded, scratch_at)
+            if e >= 0:
+                row_sums(gradients, e, work, b, g, padded)
+            if c >= 0:
+                product(work, c, values, d, 1, f, work, b, values, -1, f, g, padded)
+        elif op == ACTIVATE_BACK:
+            deactivate(e, np.float32(numbers[line]), work, a, b, c, d * padded)
+        elif op == DROPOUT and training:
+            _drop(work, a, b, d, c, keys[e], np.uint32(step), f, np.float32(numbers[line]), padded)
+        elif op == DROPOUT:
+            work[b : b + c * padded] = work[a : a + c * padded]
+        elif op == MULTIPLY:
+            _multiply(work, a, b, c * padded)
+        elif op == LAYERNORM:
+            layernorm(work, a, b, c, values, d, e, f, g, padded)
+        elif op == LAYERNORM_BACK:
+            layernorm_back(work, a, b, values, gradients, c, d, e, f, padded)
+        elif op == BATCHNORM:
+            batchnorm(work, a, b, c, values, d, e, f, g, stats, h, batch, padded, training)
+        elif op == BATCHNORM_BACK:
+            batchnorm_back(work, a, b, values, gradients, c, d, e, f, batch, padded)
+        elif op == ADD:
+            _add(work, a, b, c, d * padded)
+        elif op == COPY:
+            work[b : b + c * padded] = work[a : a + c * padded]
+        else:
+            _accumulate(work, a, b, c * padded)
+
+
+@njit(nogil=True, error_model="numpy", cache=True)
+def train(program, work, state, examples, order, padded, loss, optimizer, rates, first_step, losses):
+    """Train one replica for ``len(rates)`` steps.
+
+    Args:
+        program: instructions forward, their floats, instructions backward, their floats, and places in ``work``:
+            offsets of input, output and gradient by the output, the number of outputs, offset of scratch.
+        work: float32, for activations and their gradients.
+        state: what the replica owns: parameters, gradients, and two states of the optimiser, (row_length,) each;
+            running means and variances of its batch normalisations; (dropouts,) uint32 keys.
+        examples: (examples, features) float32 inputs; classes and numeric targets as ``kernel_losses`` wants them.
+        order: (steps, batch) numbers of training examples.
+        padded: the batch rounded up to whole vectors.
+        loss: kind of loss.
+        optimizer: as ``kernel_updates.describe`` says.
+        rates: (steps,) float64 learning rates.
+        first_step: number of the first step.
+        losses: (steps,) float64, receives each batch's loss before its update.
+
+    """
+    forward, forward_numbers, backward, backward_numbers, places = program
+    values, gradients, first, second, stats, keys = state
+    inputs, labels, targets = examples
+    batch, scratch = order.shape[1], places[4]
+    for k in range(len(rates)):
+        chosen, step = order[k], first_step + k
+        _gather(work, places[0], inputs, chosen, padded)
+        follow(forward, forward_numbers, work, scratch, values, gradients, stats, keys, step, batch, padded, True)
+        losses[k] = loss_and_gradient(
+            loss, work, places[1], places[2], places[3], batch, padded, labels, targets, chosen
+        )
+        follow(backward, backward_numbers, work, scratch, values, gradients, stats, keys, step, batch, padded, True)
+        update(optimizer[0], optimizer[1], rates[k], step, values, gradients, first, second)
+
+
+@njit(nogil=True, error_model="numpy", cache=True)
+def evaluate(program, work, state, examples, count, padded, loss, relu, alive):
+    """Mean loss and mean metric of the first ``count`` examples; arguments as for ``train``.
+
+    ``relu`` (layers, 2) has offset and units of each ReLU's output; the units that are above zero on any example are
+    marked in ``alive``, one layer after the other, if it is not empty.
+    """
+    forward, forward_numbers, _, _, places = program
+    values, gradients, _, _, stats, keys = state
+    inputs, labels, targets = examples
+    loss_sum, metric_sum = 0.0, 0.0
+    for begin in range(0, count, padded):
+        batch = min(padded, count - begin)
+        _gather(work, places[0], inputs, np.arange(begin, begin + batch), padded)
+        follow(forward, forward_numbers, work, places[4], values, gradients, stats, keys, 0, batch, padded, False)
+        part, wrong = loss_and_metric(loss, work, places[1], places[3], batch, padded, labels, targets, begin)
+        loss_sum += part
+        metric_sum += wrong
+        if len(alive):
+            _mark_alive(work, relu, alive, batch, padded)
+    return loss_sum / count, metric_sum / count
+
+
+@compiled
+def _mark_alive(work, relu, alive, batch, padded):
+    unit = 0
+    for layer in range(len(relu)):
+        for row in range(relu[layer, 1]):
+            at = relu[layer, 0] + row * padded
+            for j in range(batch):
+                if work[at + j] > _ZERO:
+                    alive[unit] = True
+                    break
+            unit += 1
+
+
+@compiled
+def _gather(work, at, inputs, chosen, padded):
+    features = inputs.shape[1]
+    for b in range(len(chosen)):
+        row = inputs[chosen[b]]
+        for f in range(features):
+            work[at + f * padded + b] = row[f]
+
+
+@njit(inline="always")
+def _mixed(x):
+    """The mixing of ``random.keep_mask``; every operation is cut back to 32 bits."""
+    x = np.uint32(np.uint32(x ^ np.uint32(x >> _SIXTEEN)) * _FIRST)
+    return np.uint32(np.uint32(x ^ np.uint32(x >> _FIFTEEN)) * _SECOND)
+
+
+@compiled
+def _drop(work, x_at, y_at, mask_at, features, key, step, threshold, scale, padded):
+    """Dropout by the masks of ``random.keep_mask``."""
+    bits = _mixed(np.uint32(key + np.uint32(step * _GOLDEN)))
+    limit = np.uint32(min(threshold, 2**32 - 1))
+    for f in range(features):
+        x = work[x_at + f * padded : x_at + (f + 1) * padded]
+        y = work[y_at + f * padded : y_at + (f + 1) * padded]
+        mask = work[mask_at + f * padded : mask_at + (f + 1) * padded]
+        for j in range(padded):
+            drawn = _mixed(np.uint32(np.uint32(j * features + f) + bits))
+            mask[j] = scale if drawn >= limit else _ZERO
+        for j in range(padded):
+            y[j] = x[j] * mask[j]
+
+
+@compiled
+def _multiply(work, a_at, b_at, count):
+    a, b = work[a_at : a_at + count], work[b_at : b_at + count]
+    for j in range(count):
+        a[j] *= b[j]
+
+
+@compiled
+def _add(work, a_at, b_at, y_at, count):
+    a, b, y = work[a_at : a_at + count], work[b_at : b_at + count], work[y_at : y_at + count]
+    for j in range(count):
+        y[j] = a[j] + b[j]
+
+
+@compiled
+def _accumulate(work, a_at, b_at, count):
+    a, b = work[a_at : a_at + count], work[b_at : b_at + count]
+    for j in range(count):
+        a[j] += b[j]

@@ -1,0 +1,112 @@
+"""Where the compiled kernel comes from: numba where it is installed, and a cache on disk, so that no run waits for it.
+
+Compiling takes about half a minute, once for a machine and a version of this code, by
+``python -m tuilab.engine --compile``, or by itself in the background when an engine starts without it. An engine
+decides at its start whether it has the kernel and keeps to that, so that what it trains twice is the same twice.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from platformdirs import user_cache_path
+
+from tuilab.engine.data import make_splits
+from tuilab.engine.layout import lay_out
+from tuilab.engine.pack import Job, Member
+from tuilab.spec.network import Network
+from tuilab.spec.notation import parse
+from tuilab.spec.task import Xor
+from tuilab.spec.training import Loss, Training
+
+if TYPE_CHECKING:
+    from tuilab.engine.kernel_pack import KernelPack
+
+_NICE = 19
+"""Priority of a compilation in the background."""
+
+
+@lru_cache(maxsize=1)
+def find_kernel() -> "type[KernelPack] | None":
+    """The kernel's kind of pack, if it is compiled; the first call loads it and decides for the whole process.
+
+    ``TUILAB_KERNEL=off`` in the environment does without.
+    """
+    folder = _folder()
+    if folder is None or not (folder / "ready").exists():
+        return None
+    return _load(folder)
+
+
+def compile_kernel() -> bool:
+    """Compile the kernel unless that has been done; whether it is there now. Only one process compiles at a time."""
+    folder = _folder()
+    if folder is None:
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "ready").exists():
+            _load(folder)
+            (folder / "ready").touch()
+    return True
+
+
+def compile_in_background() -> None:
+    """Start a process of low priority that compiles the kernel for later engines, where that is needed."""
+    folder = _folder()
+    if folder is None or (folder / "ready").exists():
+        return
+    subprocess.Popen(
+        [sys.executable, "-m", "tuilab.engine", "--compile"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: os.nice(_NICE),
+    )
+
+
+def _folder() -> Path | None:
+    """The cache of this version of the kernel on this machine; None where there can be no kernel."""
+    if os.environ.get("TUILAB_KERNEL") == "off" or importlib.util.find_spec("numba") is None:
+        return None
+    digest = hashlib.sha256(version("numba").encode())
+    digest.update(_processor())
+    for source in sorted(Path(__file__).parent.glob("kernel*.py")):
+        digest.update(source.read_bytes())
+    return user_cache_path("tuilab") / f"kernel-{digest.hexdigest()[:16]}"
+
+
+def _processor() -> bytes:
+    """What the system tells about the processor's instructions."""
+    try:
+        lines = Path("/proc/cpuinfo").read_bytes().splitlines()
+    except OSError:
+        return b""
+    return next((line for line in lines if line.startswith((b"flags", b"Features"))), b"")
+
+
+def _load(folder: Path) -> "type[KernelPack]":
+    """Import the kernel and train a tiny network with it, which loads it from the cache or compiles it."""
+    import numba
+
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    from tuilab.engine import kernel, kernel_pack
+
+    split = make_splits(Xor(num_train=4, num_val=4, num_test=4), 0, [0])[0]
+    job = Job(lay_out(Network(parse("1 relu"), (2,), 2)), Training(), Loss.CROSS_ENTROPY, 0, torch.device("cpu"))
+    pack = kernel_pack.KernelPack(job, [Member(0, 0.1, split)])
+    pack.run(0, 1)
+    pack.evaluate("val")
+    kernel.train.disable_compile()
+    kernel.evaluate.disable_compile()
+    return kernel_pack.KernelPack

@@ -1,0 +1,275 @@
+"""A network as a table of instructions for the compiled kernel, with the places of all its activations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import prod
+from typing import TypeAlias, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuilab.engine import kernel
+from tuilab.engine.kernel_elementwise import KINDS
+from tuilab.engine.kernel_products import LANES, SLACK, scratch_size
+from tuilab.engine.layout import (
+    ActivationNode,
+    BatchNormNode,
+    ConvNode,
+    DropoutNode,
+    FlattenNode,
+    LayerNormNode,
+    Layout,
+    LinearNode,
+    Node,
+    PoolNode,
+    Program,
+    ResidualNode,
+    Slot,
+    SumNode,
+    nodes,
+)
+from tuilab.engine.plan import plans_know
+from tuilab.engine.random import drop_threshold
+from tuilab.spec.layers import ActivationKind
+
+Codes: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
+
+
+def kernel_knows(layout: Layout) -> bool:
+    """Whether the kernel has instructions for every layer."""
+    odd = {ActivationKind.SOFTMAX}
+    return plans_know(layout) and not any(
+        isinstance(node, ActivationNode) and node.kind in odd for node in nodes(layout.program)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KernelProgram:
+    """What the kernel follows for batches of one padded size.
+
+    Attributes:
+        code: instructions forward (instructions, FIELDS) and a float for each, the same backward, and places: offsets
+            of input, output and gradient by the output, number of outputs, offset of scratch.
+        relu: (layers, 2), offset and number of units of each ReLU's output.
+        size: floats that the work array needs.
+
+    """
+
+    code: tuple[Codes, Floats, Codes, Floats, Codes]
+    relu: Codes
+    size: int
+
+
+def compile_network(layout: Layout, padded: int) -> KernelProgram:
+    """Instructions for batches padded to ``padded`` examples, a multiple of ``LANES``."""
+    writer = _Writer(padded)
+    start = writer.place(prod(layout.in_shape))
+    value, back = writer.program(layout.program, _Value(start, prod(layout.in_shape), disposable=False))
+    gradient = writer.place(value.features)
+    back(gradient)
+    scratch = writer.place_floats(writer.scratch)
+    places = np.array([start, value.at, gradient, value.features, scratch], dtype=np.int64)
+    return KernelProgram(
+        (*writer.forward.arrays(), *writer.backward.arrays(), places),
+        np.array(writer.relu, dtype=np.int64).reshape(-1, 2),
+        writer.size + SLACK,
+    )
+
+
+def padded_batch(batch: int) -> int:
+    """The batch rounded up to whole vectors."""
+    return -(-batch // LANES) * LANES
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """An activation: offset in the work array, features, and whether the next instruction may overwrite it."""
+
+    at: int
+    features: int
+    disposable: bool
+
+
+_Back: TypeAlias = Callable[[int], int]
+"""Given the place of the gradient of an output, writes the instructions for that of the input; returns its place."""
+
+
+@dataclass(slots=True)
+class _Listing:
+    """Instructions in the making."""
+
+    lines: list[list[int]] = field(default_factory=list)
+    numbers: list[float] = field(default_factory=list)
+
+    def add(self, *code: int, number: float = 0.0) -> None:
+        self.lines.append([*code, *[0] * (kernel.FIELDS - len(code))])
+        self.numbers.append(number)
+
+    def arrays(self) -> tuple[Codes, Floats]:
+        codes = np.array(self.lines, dtype=np.int64).reshape(-1, kernel.FIELDS)
+        return codes, np.array(self.numbers, dtype=np.float64)
+
+
+def _same(place: int) -> int:
+    return place
+
+
+class _Writer:
+    def __init__(self, padded: int) -> None:
+        self.padded = padded
+        self.forward, self.backward = _Listing(), _Listing()
+        self.relu: list[tuple[int, int]] = []
+        self.size = self.scratch = self.num_stats = 0
+        self._free: dict[int, list[int]] = {}
+        self._needs_gradient = False
+
+    def place(self, features: int) -> int:
+        """Room for an activation."""
+        return self.place_floats(features * self.padded)
+
+    def place_floats(self, count: int) -> int:
+        at = self.size
+        self.size += padded_batch(count)
+        return at
+
+    def _gradient_place(self, features: int) -> int:
+        """Room for a gradient, which may be that of one which nobody needs any more."""
+        return self._free[features].pop() if self._free.get(features) else self.place(features)
+
+    def _release(self, features: int, at: int) -> None:
+        self._free.setdefault(features, []).append(at)
+
+    def program(self, program: Program, x: _Value) -> tuple[_Value, _Back]:
+        backs: list[_Back] = []
+        for node in program:
+            x, back = self._node(node, x)
+            if self._needs_gradient:
+                backs.append(back)
+
+        def back_all(gradient: int) -> int:
+            for back in reversed(backs):
+                gradient = back(gradient)
+            return gradient
+
+        return x, back_all
+
+    def _node(self, node: Node, x: _Value) -> tuple[_Value, _Back]:
+        match node:
+            case LinearNode(weight, bias):
+                return self._linear(x, weight, -1 if bias is None else bias.offset)
+            case ActivationNode(kind, slope):
+                return self._activation(x, kind, slope)
+            case DropoutNode(p, index):
+                return self._dropout(x, p, index)
+            case LayerNormNode():
+                return self._norm(x, node, (kernel.LAYERNORM, kernel.LAYERNORM_BACK), self.padded)
+            case BatchNormNode():
+                return self._norm(x, node, (kernel.BATCHNORM, kernel.BATCHNORM_BACK), x.features)
+            case FlattenNode():
+                return x, _same
+            case ResidualNode(body):
+                return self._sum((body,), x, skip=True)
+            case SumNode(branches):
+                return self._sum(branches, x, skip=False)
+            case ConvNode() | PoolNode():
+                raise AssertionError("the kernel knows dense stacks only")
+            case _:
+                assert_never(node)
+
+    def _linear(self, x: _Value, weight: Slot, bias: int) -> tuple[_Value, _Back]:
+        rows, columns = weight.shape
+        first, self._needs_gradient = not self._needs_gradient, True
+        self.scratch = max(self.scratch, scratch_size(rows, columns, self.padded))
+        y = self.place(rows)
+        self.forward.add(kernel.LINEAR, x.at, y, weight.offset, bias, columns, rows)
+
+        def back(d: int) -> int:
+            dx = -1 if first else self._gradient_place(columns)
+            self.backward.add(kernel.LINEAR_BACK, x.at, d, dx, weight.offset, bias, columns, rows)
+            self._release(rows, d)
+            return dx
+
+        return _Value(y, rows, disposable=True), back
+
+    def _activation(self, x: _Value, kind: ActivationKind, slope: float) -> tuple[_Value, _Back]:
+        if kind is ActivationKind.IDENTITY:
+            return x, _same
+        in_place = x.disposable and kind not in (ActivationKind.GELU, ActivationKind.SILU)
+        y = x.at if in_place else self.place(x.features)
+        self.forward.add(kernel.ACTIVATE, x.at, y, x.features, KINDS[kind], number=slope)
+        if kind is ActivationKind.RELU:
+            self.relu.append((y, x.features))
+
+        def back(d: int) -> int:
+            self.backward.add(kernel.ACTIVATE_BACK, d, x.at, y, x.features, KINDS[kind], number=slope)
+            return d
+
+        return _Value(y, x.features, disposable=False), back
+
+    def _dropout(self, x: _Value, p: float, index: int) -> tuple[_Value, _Back]:
+        y, mask = self.place(x.features), self.place(x.features)
+        scale = 0.0 if p == 1 else 1 / (1 - p)
+        self.forward.add(kernel.DROPOUT, x.at, y, x.features, mask, index, drop_threshold(p), number=scale)
+
+        def back(d: int) -> int:
+            self.backward.add(kernel.MULTIPLY, d, mask, x.features)
+            return d
+
+        return _Value(y, x.features, disposable=True), back
+
+    def _norm(
+        self, x: _Value, node: LayerNormNode | BatchNormNode, codes: tuple[int, int], roots: int
+    ) -> tuple[_Value, _Back]:
+        self._needs_gradient = True
+        scale, shift = node.weight.offset, node.bias.offset
+        y, normal, root = self.place(x.features), self.place(x.features), self.place_floats(roots)
+        stats = 0
+        if isinstance(node, BatchNormNode):
+            stats, self.num_stats = self.num_stats, self.num_stats + 2 * x.features
+        self.forward.add(codes[0], x.at, y, x.features, scale, shift, normal, root, stats)
+
+        def back(d: int) -> int:
+            self.backward.add(codes[1], d, x.features, scale, shift, normal, root)
+            return d
+
+        return _Value(y, x.features, disposable=True), back
+
+    def _sum(self, branches: tuple[Program, ...], x: _Value, *, skip: bool) -> tuple[_Value, _Back]:
+        """Branches that start from one value and are added, with the value itself where ``skip``."""
+        shared = _Value(x.at, x.features, disposable=False)
+        before, after = self._needs_gradient, self._needs_gradient
+        ends: list[tuple[_Value, _Back]] = []
+        for branch in branches:
+            self._needs_gradient = before
+            ends.append(self.program(branch, shared))
+            after = after or self._needs_gradient
+        self._needs_gradient = after
+        values = [value.at for value, _ in ends] + ([x.at] if skip else [])
+        features = ends[0][0].features
+        if len(values) == 1:
+            return _Value(values[0], features, disposable=False), self._sum_back(
+                ends, features, x.features, before, skip
+            )
+        total = self.place(features)
+        self.forward.add(kernel.ADD, values[0], values[1], total, features)
+        for value in values[2:]:
+            self.forward.add(kernel.ACCUMULATE, total, value, features)
+        return _Value(total, features, disposable=True), self._sum_back(ends, features, x.features, before, skip)
+
+    def _sum_back(
+        self, ends: list[tuple[_Value, _Back]], out_features: int, in_features: int, needed: bool, skip: bool
+    ) -> _Back:
+        def back(d: int) -> int:
+            parts = [d] if skip else []
+            for _, branch_back in ends:
+                copy = self._gradient_place(out_features)
+                self.backward.add(kernel.COPY, d, copy, out_features)
+                parts.append(branch_back(copy))
+            if needed:
+                for part in parts[1:]:
+                    self.backward.add(kernel.ACCUMULATE, parts[0], part, in_features)
+                    self._release(in_features, part)
+            return parts[0]
+
+        return back
