@@ -7,7 +7,7 @@ parameters in 14,583,333,331 layers answer at once.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tuilab.analysis.freedom import degrees_of_freedom
+from tuilab.analysis.freedom import stack_degrees
 from tuilab.analysis.frozen import frozen_params
 from tuilab.analysis.leaves import leaf
 from tuilab.spec.layers import Layer, Linear, Repeat, Residual, Stack, Sum
@@ -82,9 +82,9 @@ def count(network: Network, max_rows: int = 1000) -> NetworkCount:
         ShapeError: when layers do not fit each other, or the last does not fit the output size.
 
     """
-    table = _Table(max_rows)
-    _finish(network, table.stack(network.layers, network.in_shape, (), 0))
-    return _network_count(network, table.rows)
+    table, layers = _Table(max_rows), network.layers
+    _finish(network, table.stack(layers, network.in_shape, (), 0))
+    return _network_count(layers, network.in_shape, table.rows)
 
 
 def count_as_written(network: Network) -> NetworkCount:
@@ -97,9 +97,9 @@ def count_as_written(network: Network) -> NetworkCount:
         ShapeError: as ``count``.
 
     """
-    table = _Outline()
-    _finish(network, table.stack(network.layers, network.in_shape, (), 0, 1))
-    return _network_count(network, table.rows)
+    table, layers = _Outline(), network.layers
+    _finish(network, table.stack(layers, network.in_shape, (), 0, 1))
+    return _network_count(layers, network.in_shape, table.rows)
 
 
 def totals(network: Network) -> Totals:
@@ -212,7 +212,7 @@ class _Table:
             return self.container(layer, shape, path, nesting)
         times = layer.times if isinstance(layer, Repeat) else 1
         out, params, macs, activations = _layer_tally(layer, shape, path)
-        trainable = params - frozen_params((layer,), shape)
+        trainable = _trainable(layer, params, shape)
         self.rows.append(
             LayerCount(path, nesting, label(layer), times, shape, out, params, trainable, macs, activations)
         )
@@ -263,7 +263,7 @@ class _Outline:
                         shape,
                         out,
                         times * params,
-                        times * (params - frozen_params((layer,), shape)),
+                        times * _trainable(layer, params, shape),
                         times * macs,
                         times * activations,
                     )
@@ -288,6 +288,13 @@ class _Outline:
             self.rows[start:] = list(merged)
             left -= same
             shape = out
+
+
+def _trainable(layer: Layer, params: int, shape: Shape) -> int:
+    """How many of a layer's parameters training changes."""
+    if isinstance(layer, Linear):
+        return params if layer.trainable else 0
+    return params - frozen_params((layer,), shape) if isinstance(layer, Repeat) else params
 
 
 def _scale(row: LayerCount, times: int) -> LayerCount:
@@ -317,13 +324,13 @@ def _finish(network: Network, shape: Shape) -> None:
         network.check()
 
 
-def _network_count(network: Network, rows: list[LayerCount]) -> NetworkCount:
+def _network_count(layers: Stack, shape: Shape, rows: list[LayerCount]) -> NetworkCount:
     trainable = sum(row.num_trainable for row in rows)
     return NetworkCount(
         sum(row.num_params for row in rows),
         trainable,
         sum(row.macs for row in rows),
         sum(row.activations for row in rows),
-        min(degrees_of_freedom(network), trainable),
+        min(stack_degrees(layers, shape), trainable),
         tuple(rows),
     )

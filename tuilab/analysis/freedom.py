@@ -42,9 +42,9 @@ HOMOGENEOUS = (ActivationKind.RELU, ActivationKind.LEAKY_RELU)
 def degrees_of_freedom(network: Network) -> int:
     """Parameters left after collapse: how many numbers tell the network's functions apart.
 
-    Exact for networks of trained linear layers, sums and residuals without non-linearities (the dimension of their family
-    of functions, equal to the rank of the Jacobian of outputs by parameters). With non-linearities an upper bound:
-    affine pieces collapsed, one scaling symmetry taken off for every ReLU unit between two of them. Dropout with
+    Exact for networks of trained linear layers, sums and residuals without non-linearities (the dimension of their
+    family of functions, equal to the rank of the Jacobian of outputs by parameters). With non-linearities an upper
+    bound: affine pieces collapsed, one scaling symmetry taken off for every ReLU unit between two of them. Dropout with
     p > 0, norms and convolutions are not collapsed. Layers that are not trainable add none.
 
     Raises:

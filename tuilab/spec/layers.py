@@ -168,15 +168,15 @@ Stack: TypeAlias = tuple[Layer, ...]
 
 def children(layer: Layer) -> tuple[Stack, ...]:
     """The stacks inside a residual, sum or repeat; none for every other layer."""
-    match layer:
-        case Residual(body) | Repeat(_, body):
-            return (body,)
-        case Sum(branches):
-            return branches
-        case _:
-            return ()
+    if isinstance(layer, Residual | Repeat):
+        return (layer.body,)
+    return layer.branches if isinstance(layer, Sum) else ()
 
 
 def contains_out(stack: Stack) -> bool:
     """Whether the stack states its final projection anywhere."""
-    return any(isinstance(layer, Out) or any(map(contains_out, children(layer))) for layer in stack)
+    return any(
+        isinstance(layer, Out)
+        or (isinstance(layer, Residual | Sum | Repeat) and any(map(contains_out, children(layer))))
+        for layer in stack
+    )
