@@ -126,6 +126,12 @@ def test_failed_runs_count_as_networks_that_have_learnt_nothing():
     assert any("6 of 10 of deep" in caveat for caveat in result.caveats)
 
 
+def test_seeds_that_were_added_after_a_look_are_told() -> None:
+    planned, extended = (summarise(comparison(), COUNTS, finals(WIDE, DEEP), added_seeds=n) for n in (0, 4))
+    assert set(extended.caveats) - set(planned.caveats) == {extended.caveats[0]}
+    assert extended.caveats[0].startswith("4 of the 10 final seeds were added after the others had been seen")
+
+
 def test_a_candidate_whose_every_run_failed_is_worse_and_is_said_to_have_failed():
     result = summarise(comparison(), COUNTS, finals(WIDE, [None] * 10))
     assert result.pairs[0].kind is VerdictKind.WORSE

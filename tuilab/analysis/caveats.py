@@ -17,10 +17,22 @@ def caveats(
     task_facts: TaskFacts,
     complete: bool,
     chance: float,
+    added_seeds: int = 0,
 ) -> tuple[str, ...]:
-    """The caveats of a result, most important first; the last one always stands."""
+    """The caveats of a result, most important first; the last one always stands.
+
+    Args:
+        comparison: what was run.
+        candidates: what the final runs say of each.
+        task_facts: of its task.
+        complete: whether every planned final run has ended.
+        chance: the metric of a network that has learnt nothing.
+        added_seeds: final seeds that were added after the others had been seen.
+
+    """
     found = [
         shared_lr_caveat(comparison),
+        _added(comparison, added_seeds),
         _failures(candidates, task_facts.metric, chance),
         _stuck(candidates, task_facts.metric, chance),
         _splits(comparison),
@@ -51,6 +63,16 @@ def shared_lr_caveat(comparison: Comparison) -> str:
     if depths and len(comparison.candidates) > 1:
         return "Learning rates were fixed by the preset, not tuned: a difference may be one of learning rates."
     return ""
+
+
+def _added(comparison: Comparison, added_seeds: int) -> str:
+    if not added_seeds or len(comparison.candidates) < 2:
+        return ""
+    seeds = count_text(comparison.protocol.final_seeds, "final seed")
+    return (
+        f"{added_seeds:,} of the {seeds} were added after the others had been seen: whoever adds until a difference "
+        "shows finds differences that are not there; a new experiment with all seeds from the start would settle it."
+    )
 
 
 def _failures(candidates: Sequence[CandidateResult], metric: str, chance: float) -> str:

@@ -38,6 +38,7 @@ def summarise(
     counts: Sequence[tuple[int, int]],
     finals: Sequence[FinalRun],
     task_facts: TaskFacts | None = None,
+    added_seeds: int = 0,
 ) -> Result:
     """What the final runs so far say.
 
@@ -50,6 +51,7 @@ def summarise(
         counts: (num_params, macs) of each candidate.
         finals: the final runs that have ended, in any order.
         task_facts: of the comparison's task; read from the task where not given.
+        added_seeds: final seeds that were added after the others had been seen, which a caveat tells.
 
     Raises:
         LabError: when the task is a CSV file that can no longer be read and ``task_facts`` is not given.
@@ -76,7 +78,7 @@ def summarise(
         comparisons=tuple(pair.sentence for pair in pairs[1:]),
         complete=complete,
         pairs=pairs,
-        caveats=caveats(comparison, candidates, known, complete, chance_metric(known)),
+        caveats=caveats(comparison, candidates, known, complete, chance_metric(known), added_seeds),
     )
 
 
