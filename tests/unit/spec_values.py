@@ -26,12 +26,14 @@ from tuilab.spec.task import (
     Bundled,
     Circles,
     Digits,
+    Mnist1d,
     Parity,
     Plane,
     Radial,
     Sawtooth,
     Spirals,
     Teacher,
+    Wave,
     Xor,
 )
 from tuilab.spec.training import (
@@ -39,6 +41,7 @@ from tuilab.spec.training import (
     AdamW,
     Constant,
     Cosine,
+    LeastSquares,
     Momentum,
     Nesterov,
     RmsProp,
@@ -54,7 +57,7 @@ INITS = st.none() | st.sampled_from(Init)
 POOLS = {"kernel_size": SMALL, "stride": st.none() | SMALL, "padding": st.integers(0, 4)}
 
 leaves = st.one_of(
-    st.builds(Linear, WIDTHS, st.booleans(), INITS, st.booleans()),
+    st.builds(Linear, WIDTHS, st.booleans(), INITS, st.booleans(), st.booleans()),
     st.builds(Out, st.booleans(), INITS),
     st.builds(Activation, st.sampled_from(ActivationKind)),
     st.builds(Activation, st.just(ActivationKind.LEAKY_RELU), st.floats(0, 1e6)),
@@ -82,7 +85,7 @@ stacks = st.lists(layers, max_size=6).map(tuple)
 """Any stack that notation can say; whether its shapes fit is another matter."""
 
 dense_layers = st.one_of(
-    st.builds(Linear, st.integers(1, 40), st.booleans(), INITS, st.booleans()),
+    st.builds(Linear, st.integers(1, 40), st.booleans(), INITS, st.booleans(), st.booleans()),
     st.builds(Activation, st.sampled_from(ActivationKind)),
     st.builds(Dropout, st.floats(0, 1)),
     st.builds(LayerNorm),
@@ -114,15 +117,19 @@ tasks = st.one_of(
     st.builds(Additive, dim=st.integers(1, 50)),
     st.builds(Teacher, dim=st.integers(1, 50), widths=st.lists(st.integers(1, 9), max_size=4).map(tuple)),
     st.builds(Plane, **_noise),
+    st.builds(Wave, periods=st.floats(0.1, 100)),
+    st.builds(Mnist1d, **_noise),
     st.builds(Digits, label_noise=st.floats(0, 1), **_parts),
+    st.builds(Digits, reconstruct=st.booleans()),
     st.builds(Bundled, kind=st.sampled_from(["wine", "breast_cancer", "iris"]), test_fraction=st.floats(0.1, 0.3)),
     st.just(Bundled(kind="diabetes")),
 )
 
 optimizers = st.one_of(
     st.builds(Sgd, momentum=st.floats(0.01, 0.99), nesterov=st.booleans(), weight_decay=_WEIGHTS),
-    st.builds(Momentum, momentum=_FACTORS),
+    st.builds(Momentum, momentum=_FACTORS, momentum_schedule=st.sampled_from(["constant", "sutskever"])),
     st.builds(Nesterov, momentum=_FACTORS),
+    st.builds(LeastSquares, ridge=_WEIGHTS),
     st.builds(Adam, beta1=_FACTORS, beta2=_FACTORS, eps=_RATES),
     st.builds(AdamW, weight_decay=_WEIGHTS),
     st.builds(RmsProp, alpha=_FACTORS),
@@ -138,7 +145,7 @@ trainings = st.builds(
     optimizer=optimizers,
     lr=st.none() | _RATES,
     schedule=schedules,
-    steps=st.integers(1, 10**9),
+    steps=st.integers(0, 10**9),
     batch_size=st.just("full") | st.integers(1, 50),
     init=st.sampled_from(Init),
     init_scale=st.floats(0.01, 1000),
@@ -170,6 +177,7 @@ def comparisons(draw):
         final_seeds=st.integers(1, 10_000),
         test=st.sampled_from(["welch_log", "welch", "mann_whitney", "paired", "nadeau_bengio"]),
         margin=st.none() | st.floats(1e-9, 10),
+        probes=st.booleans(),
         budget=budget,
     )
     patch = st.builds(Patch, training=st.just({}) | st.just({"steps": 100, "optimizer": "sgd"}))
@@ -184,4 +192,3 @@ def comparisons(draw):
         expect=tuple(draw(st.lists(expectations, max_size=3))),
         profiles=draw(st.dictionaries(st.sampled_from(["quick", "gpu"]), patch, max_size=2)),
     )
-

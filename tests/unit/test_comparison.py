@@ -15,6 +15,7 @@ from tuilab.spec.task import (
     Circles,
     Csv,
     Digits,
+    Mnist1d,
     Parity,
     Plane,
     Radial,
@@ -22,6 +23,7 @@ from tuilab.spec.task import (
     Spirals,
     TaskKind,
     Teacher,
+    Wave,
     Xor,
     facts,
     split_sizes,
@@ -46,6 +48,8 @@ def test_a_dump_reads_back(comparison):
         (Parity(dim=12), (12,), 2, 2048),
         (Radial(dim=3), (3,), None, 2048),
         (Sawtooth(), (1,), None, 2048),
+        (Wave(), (1,), None, 2048),
+        (Mnist1d(), (40,), 10, 2048),
         (Additive(dim=6), (6,), None, 2048),
         (Teacher(), (8,), None, 2048),
         (Plane(num_train=256), (10,), None, 256),
@@ -101,6 +105,11 @@ def test_a_loss_that_does_not_fit_says_which_do(task, loss, advice):
         facts(task).out_features(loss)
 
 
+def test_an_autoencoder_predicts_its_pixels():
+    known = facts(Digits(reconstruct=True))
+    assert (known.in_shape, known.classes, known.num_targets, known.out_features(None)) == ((64,), None, 64, 64)
+
+
 def test_splits_leave_nothing_over_and_nothing_empty():
     assert split_sizes(Digits(), 1797) == (1079, 359, 359)
     assert split_sizes(Digits(num_train=100), 1797) == (100, 359, 359)
@@ -113,6 +122,7 @@ def test_splits_leave_nothing_over_and_nothing_empty():
     "task",
     [
         {"kind": "digits", "shift": 4},
+        {"kind": "digits", "reconstruct": True, "label_noise": 0.1},
         {"kind": "diabetes", "label_noise": 0.1},
         {"kind": "csv", "path": "x", "target": "y", "predict": "regression", "label_noise": 0.1},
         {"kind": "spirals", "image": True},

@@ -87,6 +87,7 @@ def _outcome(text: str) -> Stack | NotationError:
         ("linear(64)", (Linear(64),)),
         ("linear(64, false)", (Linear(64, bias=False),)),
         ("linear(64, bias=false, init=he_uniform)", (Linear(64, False, Init.HE_UNIFORM),)),
+        ("linear(64, trainable=false)", (Linear(64, trainable=False),)),
         ("LINEAR(64) ReLU", (Linear(64), RELU)),
         ("out", (Out(),)),
         ("out(bias=false, init=identity)", (Out(False, Init.IDENTITY),)),

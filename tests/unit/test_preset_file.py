@@ -166,7 +166,7 @@ WRONG = [
     ("turns: 1.5", "turns: .inf", 9, "task.turns", "must be a number, not '.inf'"),
     ("turns: 1.5", "turn: 1.5", 9, "task.turn", "unknown field; did you mean 'turns'?"),
     ("turns: 1.5", "dim: 5", 9, "task.dim", "unknown field"),
-    ("steps: 500", "steps: 0", 12, "training.steps", "must be at least 1, not 0"),
+    ("steps: 500", "steps: -1", 12, "training.steps", "must be at least 0, not -1"),
     ("steps: 500", "steps: 1.5", 12, "training.steps", "must be a whole number, not 1.5"),
     ("steps: 500", "steps: many", 12, "training.steps", "must be a whole number, not 'many'"),
     ("steps: 500", "steps: 99999999999", 12, "training.steps", "must be at most 1,000,000,000, not 99,999,999,999"),
@@ -215,7 +215,7 @@ WRONG = [
     (", verdict: better", "", 29, "expect.1.verdict", "this field is missing"),
     ("  quick:", "  fast:", 32, "profiles.fast", "unknown profile (known: quick, gpu)"),
     ("    steps: 50\n", "    stepz: 50\n", 34, "profiles.quick.training.stepz", "did you mean 'steps'?"),
-    ("    steps: 50\n", "    steps: false\n", 34, "profiles.quick.training.steps", "must be at least 1, not false"),
+    ("    steps: 50\n", "    steps: false\n", 34, "profiles.quick.training.steps", "must be a number, not false"),
     ("    steps: 50\n", "    loss: l4\n", 34, "profiles.quick.training.loss", "does not fit"),
 ]
 
@@ -252,12 +252,12 @@ def test_candidates_that_are_none_or_too_many(candidates, line, field, problem):
 
 
 def test_of_several_problems_the_first_in_the_file_is_told_and_the_rest_counted():
-    text = _edited("steps: 500", "steps: 0").replace("100 relu", "100 rleu").replace("title", "titel")
+    text = _edited("steps: 500", "steps: -1").replace("100 relu", "100 rleu").replace("title", "titel")
     error = _error(text)
     assert (error.line, error.field) == (2, "titel")
     assert error.problem == "unknown field; did you mean 'title'? (and 2 more problems)"
-    error = _error(_edited("steps: 500", "steps: 0").replace("100 relu", "100 rleu"))
-    assert error.problem == "must be at least 1, not 0 (and 1 more problem)"
+    error = _error(_edited("steps: 500", "steps: -1").replace("100 relu", "100 rleu"))
+    assert error.problem == "must be at least 0, not -1 (and 1 more problem)"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tuilab.spec.training import Adam, Cosine, Momentum, Training, report_steps
+from tuilab.spec.training import Adam, Cosine, LeastSquares, Momentum, Training, report_steps
+
+
+def test_zero_steps_report_the_start_alone():
+    assert report_steps(0) == (0,)
 
 
 @given(st.integers(1, 10**9))
@@ -31,6 +35,12 @@ def test_the_default_is_the_protocol_of_the_lab():
     assert training.optimizer == Adam()
     assert training.schedule == Cosine()
     assert (training.steps, training.batch_size, training.lr, training.init.value) == (1000, 128, None, "he_normal")
+
+
+def test_a_learning_rate_matters_unless_nothing_descends():
+    assert Training().needs_lr
+    assert not Training(steps=0).needs_lr
+    assert not Training(optimizer=LeastSquares()).needs_lr
 
 
 def test_an_optimiser_may_be_said_by_name_alone():
