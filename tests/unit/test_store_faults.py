@@ -1,5 +1,6 @@
 """Killed writers, vanished runners, full disks, damaged files, other versions: nothing is lost, every end is told."""
 
+import random
 import signal
 import sqlite3
 import subprocess
@@ -13,9 +14,10 @@ from tests.unit.store_values import COMPARISON, points_of
 from tuilab.spec.errors import LabError
 from tuilab.store import schema
 from tuilab.store.home import experiment_lock, store_file
-from tuilab.store.locks import FileLock, is_held
+from tuilab.store.locks import LAST_WORD, FileLock, is_held, read_note
 from tuilab.store.reader import LAUNCH_SECONDS, Reader
-from tuilab.store.records import NewPoint, Progress, Status
+from tuilab.store.records import NewPoint, NewRun, Phase, Progress, Status
+from tuilab.store.rescue import damage, set_aside
 from tuilab.store.schema import MIGRATIONS, StoreError, connect, create, migrate, version_of
 from tuilab.store.writer import Writer
 
@@ -165,7 +167,7 @@ def test_a_damaged_store_is_a_sentence_and_is_left_as_it_is(tmp_path, content):
     path = store_file(tmp_path)
     path.write_bytes(content)
     for use in (lambda: Reader(tmp_path).experiments(), lambda: Writer(tmp_path)):
-        with pytest.raises(StoreError, match=r"is damaged .* move it aside"):
+        with pytest.raises(StoreError, match=r"is damaged .* tuilab doctor --set-aside renames it"):
             use()
     assert path.read_bytes() == content
 
@@ -261,3 +263,146 @@ def test_a_reader_keeps_up_after_its_own_process_has_written_and_another_has_com
         assert other.stdout.readline()
         assert len(reader.experiments()) == 4
         other.communicate()
+
+
+def test_a_damaged_store_is_set_aside_and_kept_and_a_new_one_begins(tmp_path):
+    path = store_file(tmp_path)
+    with Writer(tmp_path) as writer:
+        writer.create_experiment(COMPARISON)
+    content = b"not a database at all " * 100
+    path.write_bytes(content)
+    path.with_name(f"{path.name}-journal").write_bytes(b"its journal")
+    assert damage(tmp_path)
+    aside = set_aside(tmp_path)
+    assert aside.name.startswith("lab.sqlite3.damaged-20")
+    assert aside.read_bytes() == content
+    assert aside.with_name(f"{aside.name}-journal").read_bytes() == b"its journal"
+    assert Reader(tmp_path).experiments() == []
+    with Writer(tmp_path) as writer:
+        writer.create_experiment(COMPARISON)
+    assert damage(tmp_path) is None
+
+
+def test_a_store_that_is_whole_or_in_use_is_not_set_aside(tmp_path):
+    assert damage(tmp_path) is None
+    with pytest.raises(LabError, match="is not damaged; nothing has been set aside"):
+        set_aside(tmp_path)
+    with Writer(tmp_path) as writer:
+        identity = writer.create_experiment(COMPARISON)
+    with pytest.raises(LabError, match="is not damaged; nothing has been set aside"):
+        set_aside(tmp_path)
+    store_file(tmp_path).write_bytes(b"damaged" * 1000)
+    lock = FileLock(experiment_lock(tmp_path, identity))
+    assert lock.acquire()
+    with pytest.raises(LabError, match=f"is in use by {identity}; stop what runs"):
+        set_aside(tmp_path)
+    lock.release()
+
+
+def flipped(content, generator):
+    """The store with a few bits of one page changed, or cut off somewhere."""
+    if generator.random() < 0.3:
+        return content[: generator.randrange(len(content))]
+    changed = bytearray(content)
+    page = generator.randrange(0, len(content), 4096)
+    for _ in range(generator.choice((1, 8, 64))):
+        changed[min(page + generator.randrange(4096), len(content) - 1)] ^= 1 << generator.randrange(8)
+    return bytes(changed)
+
+
+def test_whatever_is_wrong_with_a_store_is_a_sentence_or_harmless(tmp_path):
+    with Writer(tmp_path) as writer:
+        identities = [writer.create_experiment(COMPARISON) for _ in range(3)]
+        for identity in identities:
+            writer.claim(identity)
+            runs = writer.add_runs(identity, [NewRun(0, Phase.FINAL, seed, 0.1) for seed in range(5)])
+            writer.write(identity, points_of(runs[0].id, range(500)), progress=Progress(Status.FINISHED))
+    content = store_file(tmp_path).read_bytes()
+    generator = random.Random(1)
+    told = 0
+    for trial in range(150):
+        home = tmp_path / str(trial)
+        home.mkdir()
+        store_file(home).write_bytes(flipped(content, generator))
+        with Reader(home) as reader:
+            for look in (reader.experiments, lambda: reader.find("last"), *looks(reader, identities[1])):
+                try:
+                    look()
+                except LabError:
+                    told += 1
+        try:
+            with Writer(home) as writer:
+                writer.create_experiment(COMPARISON)
+        except LabError:
+            told += 1
+    assert told > 100
+
+
+def looks(reader, identity):
+    return (
+        lambda: reader.runs(identity),
+        lambda: reader.points(identity),
+        lambda: reader.environment(identity),
+        lambda: reader.last_steps(identity),
+    )
+
+
+def test_a_store_is_copied_before_it_is_updated(tmp_path):
+    path = store_file(tmp_path)
+    with Writer(tmp_path) as writer:
+        identity = writer.create_experiment(COMPARISON)
+    connection = connect(path)
+    migrate(connection, path, (*MIGRATIONS, ("DELETE FROM experiments",)))
+    assert connection.execute("SELECT count(*) FROM experiments").fetchone() == (0,)
+    connection.close()
+    copy = path.with_name(f"{path.name}.backup-{len(MIGRATIONS)}")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    path.unlink()
+    copy.rename(path)
+    with Reader(tmp_path) as reader:
+        assert [record.id for record in reader.experiments()] == [identity]
+
+
+def test_without_room_for_a_copy_a_store_is_not_updated(tmp_path):
+    path = store_file(tmp_path)
+    create(path).close()
+    connection = connect(path)
+    path.with_name(f"{path.name}.backup-{len(MIGRATIONS)}.part").mkdir()
+    with pytest.raises(StoreError, match="cannot copy the store to .* before it is updated"):
+        migrate(connection, path, (*MIGRATIONS, ("DELETE FROM experiments",)))
+    assert version_of(connection, path) == len(MIGRATIONS)
+    connection.close()
+
+
+def test_a_note_is_found_beside_the_lock_and_outlives_its_holder(tmp_path):
+    path = tmp_path / "one.lock"
+    lock = FileLock(path)
+    lock.note("nobody holds it")
+    assert read_note(path) == ""
+    assert lock.acquire()
+    lock.note("ü" * 1000)
+    lock.note("the disk is full")
+    assert read_note(path) == "the disk is full"
+    lock.release()
+    assert read_note(path) == "the disk is full"
+    assert lock.acquire()
+    lock.note("")
+    assert read_note(path) == ""
+    lock.release()
+
+
+def test_a_running_experiment_says_what_its_runner_notes(tmp_path):
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        identity = writer.create_experiment(COMPARISON)
+        lock = FileLock(experiment_lock(tmp_path, identity))
+        assert lock.acquire()
+        assert writer.claim(identity)
+        writer.write(identity, progress=Progress(Status.RUNNING))
+        lock.note("the disk is full")
+        assert (reader.find(identity).status, reader.find(identity).message) == (Status.RUNNING, "the disk is full")
+        lock.note(f"{LAST_WORD}the disk was full")
+        lock.release()
+        assert (reader.find(identity).status, reader.find(identity).message) == (Status.FAILED, "the disk was full")
+        assert reader.find(identity).ended is not None
+        assert writer.reopen(identity)
+        assert (reader.find(identity).status, reader.find(identity).message) == (Status.QUEUED, "")

@@ -170,9 +170,16 @@ def columns(metric: str) -> tuple[Column, ...]:
         Column(
             "rank",
             "eff. rank",
-            "Effective rank of the hidden weights.",
+            "Effective rank of the last hidden layer's outputs.",
             lambda row: row.effective_rank,
             lambda row: _short(row.effective_rank),
+        ),
+        Column(
+            "readouts",
+            f"readout {metric} by layer",
+            "Test metric of a linear readout of the inputs, then of each hidden layer.",
+            lambda row: row.readouts[-1] if row.readouts else None,
+            lambda row: " ".join(map(_share if metric == "error" else _short, row.readouts)) or MISSING,
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from statistics import median
 
 from tuilab.analysis.counting import count
@@ -68,8 +69,9 @@ class RunFacts:
         train_metric, test_metric, test_loss: after the last step.
         dead_fraction: share of ReLU units that are zero on every validation example.
         curve: (step, validation metric), by step.
-        regions, regions_at_start: linear regions on a slice, trained and at initialisation.
-        effective_rank: of its hidden weights, see ``spectrum.effective_rank``.
+        regions, regions_at_start: linear regions on a slice (with one input, on a line), trained and at initialisation.
+        effective_rank: of its last hidden layer's outputs, see ``spectrum.effective_rank``.
+        readouts: test metric of a linear readout of the inputs and of each hidden layer.
 
     """
 
@@ -86,6 +88,7 @@ class RunFacts:
     regions: float | None = None
     regions_at_start: float | None = None
     effective_rank: float | None = None
+    readouts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class EfficiencyRow:
         reached: runs that got to the target, of how many.
         on_front: whether no candidate with at most its parameters is clearly better, see ``pareto_front``.
         equivalence: how many times its parameters the shallowest family would need, where there is one.
+        readouts: mean test metric of linear readouts of the inputs and of each hidden layer.
 
     """
 
@@ -128,6 +132,7 @@ class EfficiencyRow:
     regions: float | None
     regions_at_start: float | None
     effective_rank: float | None
+    readouts: tuple[float, ...]
 
 
 def efficiency_table(
@@ -202,7 +207,12 @@ def _row(
         regions=_mean([run.regions for run in finished]),
         regions_at_start=_mean([run.regions_at_start for run in finished]),
         effective_rank=_mean([run.effective_rank for run in finished]),
+        readouts=_readouts([run.readouts for run in finished if run.readouts]),
     )
+
+
+def _readouts(runs: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    return tuple(fsum(layer) / len(layer) for layer in zip(*runs, strict=True))
 
 
 def common_target(num_candidates: int, runs: Sequence[RunFacts]) -> float | None:

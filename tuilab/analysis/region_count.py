@@ -101,7 +101,9 @@ def _insert_crossings(times: "Floats", values: "Floats") -> "tuple[Floats, Float
     return all_times[keep], all_values[keep]
 
 
-def regions_on_plane(layers: "Sequence[Affine]", corner: "Floats", first: "Floats", second: "Floats") -> int:
+def regions_on_plane(
+    layers: "Sequence[Affine]", corner: "Floats", first: "Floats", second: "Floats", limit: int = MAX_REGIONS
+) -> int:
     """Linear regions on the parallelogram corner + a first + b second with a and b in [0, 1].
 
     Args:
@@ -109,9 +111,10 @@ def regions_on_plane(layers: "Sequence[Affine]", corner: "Floats", first: "Float
         corner: where it starts, (in,).
         first: one side, (in,).
         second: the other side, (in,).
+        limit: most regions that are counted.
 
     Raises:
-        LabError: beyond ``MAX_REGIONS``.
+        LabError: beyond ``limit``.
 
     """
     import numpy as np
@@ -124,8 +127,8 @@ def regions_on_plane(layers: "Sequence[Affine]", corner: "Floats", first: "Float
         flat = _FLAT * float(np.abs(values).max(initial=0.0))
         values[np.abs(values) <= flat] = 0.0
         polygons = [piece for polygon in np.split(values, np.cumsum(sizes)[:-1]) for piece in _split(polygon, flat)]
-        if len(polygons) > MAX_REGIONS:
-            raise LabError(f"more than {MAX_REGIONS:,} linear regions on this plane; take a smaller part of it")
+        if len(polygons) > limit:
+            raise LabError(f"more than {limit:,} linear regions on this plane; take a smaller part of it")
     return len(polygons)
 
 

@@ -80,6 +80,9 @@ class Pack(Protocol):
     def dead_fraction(self) -> LossArray | None:
         """(replicas,): share of ReLU units (channels of an image) that are zero on all validation examples."""
 
+    def parameters(self) -> Tensor | NDArray[np.float32]:
+        """(replicas, num_params): the parameters in order, without gaps."""
+
     def keep(self, rows: list[int]) -> None:
         """Let all replicas but ``rows`` go."""
 

@@ -86,11 +86,13 @@ class Pass:
     Attributes:
         step: the optimiser step that draws dropout masks; None while evaluating.
         relu: outputs of every ReLU in order, if a list is given.
+        hidden: outputs of every activation, residual and sum of the stack itself, in order, if a list is given.
 
     """
 
     step: int | None = None
     relu: list[Tensor] | None = None
+    hidden: list[Tensor] | None = None
 
 
 class PackedNetwork:
@@ -110,7 +112,11 @@ class PackedNetwork:
 
     def __call__(self, x: Tensor, run: Pass) -> Tensor:
         """The outputs (R, B, out_features) for inputs (R, B, *in_shape)."""
-        return self._program(self._layout.program, x, run)
+        for node in self._layout.program:
+            x = self._node(node, x, run)
+            if run.hidden is not None and isinstance(node, ActivationNode | ResidualNode | SumNode):
+                run.hidden.append(x)
+        return x
 
     def before_last(self, x: Tensor) -> Tensor:
         """The inputs (R, B, ...) of the last layer, without dropout."""

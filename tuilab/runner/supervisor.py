@@ -28,7 +28,7 @@ from tuilab.spec.protocol import (
     RunFinished,
     TrainGroup,
 )
-from tuilab.store.records import Command, RunRecord, Status
+from tuilab.store.records import Command, Phase, RunRecord, Status
 from tuilab.store.schema import StoreError
 from tuilab.store.writer import Writer
 
@@ -167,6 +167,7 @@ class Supervisor:
                 test_loss=event.test_loss,
                 test_metric=event.test_metric,
                 dead_fraction=event.dead_fraction,
+                probes=event.probes,
             )
         )
 
@@ -287,6 +288,7 @@ class Supervisor:
             seed=comparison.protocol.seed,
             replicas=job.replicas,
             device=device,
+            probes=comparison.protocol.probes and self.ledger.runs[job.replicas[0].run].phase is Phase.FINAL,
         )
 
     # What people ask for --------------------------------------------------------------------------------------------

@@ -73,6 +73,8 @@ class Protocol(Value):
     margin: Annotated[float, Field(gt=0)] | None = None
     """Largest difference of the metric that counts as equivalent (TOST); None: equivalence is not tested."""
     budget: Budget = Budget()
+    probes: bool = False
+    """Measure each final run's network at its end: linear regions, effective rank, a linear readout of every layer."""
 
 
 class VerdictKind(Enum):

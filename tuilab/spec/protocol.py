@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from tuilab.spec.fields import StackField, Value
+from tuilab.spec.probes import Probes
 from tuilab.spec.task import Task
 from tuilab.spec.training import Training
 
@@ -32,6 +33,8 @@ class TrainGroup(Value):
     replicas: tuple[Replica, ...]
     device: str = "cpu"
     threads: int = 1
+    probes: bool = False
+    """Whether RunFinished carries ``probes``."""
 
 
 class StopGroup(Value):
@@ -75,7 +78,7 @@ class GroupStarted(Value):
 
 
 class Points(Value):
-    """Event: reported losses of some runs at some steps; None where a run has left or a value is not finite."""
+    """Event: reported losses of some runs at some steps; None where a run has left, was not evaluated or is not finite."""
 
     kind: Literal["points"] = "points"
     group: int
@@ -104,6 +107,8 @@ class RunFinished(Value):
     test_metric: float | None
     dead_fraction: float | None = None
     """Share of ReLU units that are zero on every validation example; None without ReLU."""
+    probes: Probes | None = None
+    """Where they were asked for and the network can be probed."""
 
 
 class RunFailed(Value):

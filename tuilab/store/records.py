@@ -5,6 +5,7 @@ from enum import Enum
 
 from tuilab.analysis.result import Result
 from tuilab.spec.comparison import Comparison
+from tuilab.spec.probes import Probes
 
 
 class Status(Enum):
@@ -98,6 +99,8 @@ class RunRecord:
     dead_fraction: float | None
     seconds: float | None
     """The run's share of its group's wall time."""
+    probes: Probes | None = None
+    """Of a final run whose protocol asks for them."""
 
 
 @dataclass(frozen=True, slots=True)

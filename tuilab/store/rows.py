@@ -6,19 +6,21 @@ from dataclasses import fields
 
 from tuilab.analysis.result import Result, result_from_json, result_to_json
 from tuilab.spec.comparison import Comparison, dump
+from tuilab.spec.probes import Probes
 from tuilab.store.records import ExperimentRecord, Phase, Point, Progress, RunRecord, Status
 
 SELECT_EXPERIMENTS = """SELECT number, id, source, status, message, created, launched, claimed, started, ended,
     heartbeat, device, planned_steps, done_steps, result, comparison FROM experiments"""
 SELECT_RUNS = """SELECT id, candidate, phase, seed_index, lr, status, step, reason, train_loss, train_metric, val_loss,
-    val_metric, test_loss, test_metric, dead_fraction, seconds FROM runs"""
+    val_metric, test_loss, test_metric, dead_fraction, seconds, probes FROM runs"""
 SELECT_POINTS = "SELECT id, run, step, train_loss, eval_loss, metric FROM points"
 UPDATE_PROGRESS = """UPDATE experiments SET status = :status, message = :message, started = :started, ended = :ended,
     device = :device, planned_steps = :planned_steps, done_steps = :done_steps WHERE number = :number"""
 UPDATE_RESULT = "UPDATE experiments SET result = ? WHERE number = ?"
 UPDATE_RUN = """UPDATE runs SET status = :status, step = :step, reason = :reason, train_loss = :train_loss,
     train_metric = :train_metric, val_loss = :val_loss, val_metric = :val_metric, test_loss = :test_loss,
-    test_metric = :test_metric, dead_fraction = :dead_fraction, seconds = :seconds WHERE id = :id"""
+    test_metric = :test_metric, dead_fraction = :dead_fraction, seconds = :seconds, probes = :probes
+    WHERE id = :id"""
 REOPEN_EXPERIMENT = """UPDATE experiments SET status = 'queued', message = '', launched = :now, claimed = NULL,
     ended = NULL WHERE number = :number AND status != 'finished'"""
 REOPEN_RUNS = """UPDATE runs SET status = 'queued', reason = '' WHERE experiment = :number AND status != 'finished'
@@ -59,13 +61,16 @@ def progress_values(progress: Progress, number: int) -> dict[str, str | int | fl
 def run_values(run: RunRecord) -> dict[str, str | int | float | None]:
     """The values of ``UPDATE_RUN``."""
     values = {name: getattr(run, name) for name in _RUN_FIELDS}
-    return {**values, "phase": run.phase.value, "status": run.status.value}
+    probes = None if run.probes is None else run.probes.model_dump_json(exclude_defaults=True)
+    return {**values, "phase": run.phase.value, "status": run.status.value, "probes": probes}
 
 
 def run_record(row: sqlite3.Row) -> RunRecord:
     """A row of ``SELECT_RUNS`` as a value."""
     values = {name: row[name] for name in _RUN_FIELDS}
-    return RunRecord(**{**values, "phase": Phase(values["phase"]), "status": Status(values["status"])})
+    probes = None if values["probes"] is None else Probes.model_validate_json(values["probes"])
+    kinds = {"phase": Phase(values["phase"]), "status": Status(values["status"]), "probes": probes}
+    return RunRecord(**{**values, **kinds})
 
 
 def point(row: sqlite3.Row, base: int) -> Point:

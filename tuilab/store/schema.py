@@ -74,6 +74,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX commands_waiting ON commands(experiment) WHERE acknowledged IS NULL",
     ),
+    ("ALTER TABLE runs ADD COLUMN probes TEXT",),
 )
 """Each step leads from the schema version of its index to the next. Steps are never changed, only added."""
 
