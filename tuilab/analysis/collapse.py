@@ -76,7 +76,12 @@ def find_collapses(network: Network) -> tuple[Collapse, ...]:
         ShapeError: when layers do not fit each other.
 
     """
-    return tuple(_Finder(network).stack(_written(network), network.in_shape, (), 1))
+    return tuple(iterate_collapses(network))
+
+
+def iterate_collapses(network: Network) -> Iterator[Collapse]:
+    """``find_collapses`` one by one."""
+    return _Finder(network).stack(_written(network), network.in_shape, (), 1)
 
 
 def fold(network: Network) -> Network:
@@ -99,8 +104,12 @@ def apply(network: Network, collapse: Collapse) -> Network:
 
 def replaced(network: Network, collapse: Collapse, layers: Stack) -> Network:
     """The network with ``layers`` in the place of those that collapse."""
-    stack = _replace(_written(network), collapse.path, collapse.num_layers, layers)
-    return Network(_unwritten(network, stack), network.in_shape, network.out_features)
+    path, stack = collapse.path, network.stack
+    if len(path) > 1 or path[0] + collapse.num_layers <= len(stack):
+        stack = _replace(stack, path, collapse.num_layers, layers)
+    else:
+        stack = (*stack[: path[0]], *(layers[:-1] if layers[-1] == Out() else layers))
+    return Network(stack, network.in_shape, network.out_features)
 
 
 def _written(network: Network) -> Stack:

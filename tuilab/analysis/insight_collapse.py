@@ -1,11 +1,15 @@
 """Warnings about layers that fold into fewer."""
 
-from tuilab.analysis.collapse import Collapse, apply, find_collapses, replaced
+from itertools import islice
+
+from tuilab.analysis.collapse import Collapse, apply, iterate_collapses, replaced
 from tuilab.analysis.insight import Fix, Insight, InsightKind, Why, count, neighbours, where
 from tuilab.analysis.structure import stack_depth
 from tuilab.spec.layers import Activation, ActivationKind, Layer, Linear, Out, Repeat, Residual, Stack, Sum
 from tuilab.spec.network import Network
 
+MOST = 50
+"""Collapses told of one network; a stack with more repeats itself."""
 _RELU = Activation(ActivationKind.RELU)
 _CHAINS = (
     "Saxe, McClelland, Ganguli 2014, Exact solutions to the nonlinear dynamics of learning in deep linear neural "
@@ -15,8 +19,8 @@ _CHAINS = (
 
 
 def collapse_insights(network: Network) -> list[Insight]:
-    """Serial and parallel collapse, outermost first."""
-    return [_insight(network, found) for found in find_collapses(network)]
+    """Serial and parallel collapse, outermost first, at most ``MOST``."""
+    return [_insight(network, found) for found in islice(iterate_collapses(network), MOST)]
 
 
 def _insight(network: Network, found: Collapse) -> Insight:
