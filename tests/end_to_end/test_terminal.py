@@ -113,3 +113,14 @@ def test_a_locale_that_cannot_print_gets_plain_characters(open_terminal: Open) -
     terminal.press("enter")
     text = terminal.wait_for("relu")
     assert text.isascii(), text
+
+
+def test_a_fault_of_its_own_shows_a_sentence_and_no_traceback(open_terminal: Open, home: Path) -> None:
+    home.mkdir()
+    (home / "lab.sqlite3").mkdir()
+    terminal = open_terminal()
+    terminal.wait_for("pirals")
+    terminal.press("q")
+    terminal.wait_until_gone()
+    assert "Traceback" not in terminal.text
+    assert b"Traceback" not in bytes(terminal.output)

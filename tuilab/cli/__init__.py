@@ -42,16 +42,8 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _own_fault(error: Exception) -> int:
-    import traceback
+    from tuilab.store.faults import note_fault
+    from tuilab.store.home import lab_home
 
-    from tuilab.store.home import lab_home, log_folder
-
-    said = f"a fault of its own: {type(error).__name__}: {error}"
-    try:
-        log = log_folder(lab_home()) / "tuilab.log"
-        with log.open("a", encoding="utf-8") as file:
-            traceback.print_exc(file=file)
-        complain(f"{said} (details in {log})")
-    except OSError:
-        complain(said)
+    complain(note_fault(lab_home(), error))
     return 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -10,6 +11,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from tuilab.tui.look import DARK, themes
 from tuilab.tui.palette import NEXT_GLYPHS, default_glyphs
@@ -135,6 +137,18 @@ class LabApp(App[None]):
             self.standby.close()
         if self._reader is not None:
             self._reader.close()
+
+    def _fatal_error(self) -> None:
+        """Leave after a fault of our own with one sentence; Textual would print the traceback with every local."""
+        from rich.text import Text
+
+        from tuilab.store.faults import note_fault
+
+        error = self._exception or sys.exception() or RuntimeError("unknown")
+        if isinstance(error, WorkerFailed):
+            error = error.error
+        self._exit_renderables.append(Text(f"tuilab: {note_fault(self.home, error)}"))
+        self._close_messages_no_wait()
 
     @property
     def reader(self) -> "Reader":

@@ -33,6 +33,7 @@ class LibraryScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", id="library.open", tooltip="Open the selected preset or experiment"),
         Binding("r", "run", "Run", id="library.run", tooltip="Run the selected preset or experiment anew"),
+        Binding("n", "new", "New", id="library.new", tooltip="Build a comparison from an empty bench"),
         Binding("slash", "filter", "Filter", id="library.filter", tooltip="Show only what contains a text"),
         Binding("d,delete", "delete", "Delete", id="library.delete", tooltip="Delete the selected experiment"),
         Binding("tab", "app.focus_next", "Next list", show=False, id="library.next", tooltip="Go to the other list"),
@@ -73,7 +74,7 @@ class LibraryScreen(Screen[None]):
         self.query_one("#presets", LineView).rows = Text(((Span(" reading the presets ...", "dim"),),))
         self.set_class(self.lab.glyphs == "ascii", "-ascii")
         self.watch(self.app, "presets", self._take_presets)
-        self.set_interval(_POLL, self._poll)
+        self._clock = self.set_interval(_POLL, self._poll)
 
     def _take_presets(self, presets: tuple["Preset", ...]) -> None:
         if presets:
@@ -89,10 +90,17 @@ class LibraryScreen(Screen[None]):
         """Look whether the store has changed; idle it costs one query and no painting."""
         if self.app.screen is not self or not self.presets:
             return
-        version = self.lab.reader.version()
-        if version != self._version:
-            self._version = version
-            self.experiments = tuple(self.lab.reader.experiments())
+        from tuilab.spec.errors import LabError
+
+        try:
+            version = self.lab.reader.version()
+            if version != self._version:
+                self._version = version
+                self.experiments = tuple(self.lab.reader.experiments())
+        except LabError as error:
+            self._clock.pause()
+            self.query_one("#past", LineView).rows = Text(((Span(f" {error}", "error"),),))
+            self.notify(str(error), severity="error", title="The store cannot be read", timeout=10)
 
     # What is shown
 
@@ -192,6 +200,14 @@ class LibraryScreen(Screen[None]):
             self.lab.open_experiment(record.id)
         elif preset is not None:
             self.lab.open_comparison(preset.comparison, preset.name, run=run)
+
+    def action_new(self) -> None:
+        """Open an empty bench: a task, one linear candidate, nothing else."""
+        from tuilab.spec.comparison import Candidate, Comparison
+        from tuilab.spec.task import Spirals
+
+        empty = Comparison(title="New comparison", task=Spirals(), candidates=(Candidate(name="linear"),))
+        self.lab.open_comparison(empty, "")
 
     def action_delete(self) -> None:
         """Ask, then delete the selected experiment with all its runs."""
