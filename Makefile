@@ -27,11 +27,11 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.python pyproject.toml constraints.txt
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[fast]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.lab
-	$(INSTALL) -e '.[dev]'
+	$(INSTALL) -e '.[fast,dev]'
 	@touch $@
 
 clean:
