@@ -8,16 +8,17 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 
-from tuilab.tui.lines import Line, Span, Text, left
+from tuilab.tui.lines import Line, Span, Text, left, wrap
 from tuilab.tui.widgets.bars import key_name
 from tuilab.tui.widgets.line_view import LineView
 
-INTRODUCTION: tuple[Line, ...] = (
-    (Span("tuilab compares neural networks: build them at the left, watch real training at the right."),),
-    (Span("A comparison is a task and its candidates A, B, C ...; running it makes an experiment,"),),
-    (Span("which goes on training when you leave and is never rewritten."),),
-    (),
+INTRODUCTION = (
+    "tuilab compares neural networks: build them at the left, watch real training at the right. A comparison is a task "
+    "and its candidates A, B, C ...; running it makes an experiment, which goes on training when you leave and is never "
+    "rewritten."
 )
+_KEYS_WIDTH = 14
+_NAME_WIDTH = 12
 
 
 class HelpScreen(ModalScreen[None]):
@@ -38,34 +39,39 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, screen: Screen[object]) -> None:
         super().__init__()
-        self._lines = (*INTRODUCTION, *key_lines(screen.active_bindings.values()))
+        self._actions = tuple(screen.active_bindings.values())
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Help"
             box.border_subtitle = "esc closes · ↑↓ scroll"
-            view = LineView(cursor_on=False)
-            view.rows = Text(self._lines)
-            yield view
+            yield LineView(cursor_on=False)
+
+    def on_resize(self) -> None:
+        """Wrap the text to the room there is."""
+        width = max(40, min(92, int(self.size.width * 0.96)) - 5)
+        self.query_one(LineView).rows = Text((*wrap(INTRODUCTION, width), (), *key_lines(self._actions, width)))
 
     def action_close(self) -> None:
         """Go back."""
         self.dismiss()
 
 
-def key_lines(bindings: Iterable[ActiveBinding]) -> list[Line]:
-    """One line per action: its keys, its name and what it does."""
+def key_lines(bindings: Iterable[ActiveBinding], width: int = 200) -> list[Line]:
+    """Per action its keys, its name and what it does, in lines of at most ``width`` cells."""
     actions: dict[str, tuple[list[str], Binding]] = {}
     for active in bindings:
         binding = active.binding
         if binding.tooltip:
             keys, _ = actions.setdefault(binding.action, ([], binding))
             keys.append(key_name(binding.key))
-    return [
-        (
-            Span(left(" ".join(keys), 14), "key"),
-            Span(left(binding.description, 12), "strong"),
-            Span(f" {binding.tooltip}"),
+    lines: list[Line] = []
+    indent = _KEYS_WIDTH + _NAME_WIDTH + 1
+    for keys, binding in actions.values():
+        first, *more = wrap(binding.tooltip, max(10, width - indent))
+        head = (
+            Span(left(" ".join(keys), _KEYS_WIDTH), "key"),
+            Span(left(binding.description, _NAME_WIDTH + 1), "strong"),
         )
-        for keys, binding in actions.values()
-    ]
+        lines += [(*head, *first), *((Span(" " * indent), *line) for line in more)]
+    return lines
