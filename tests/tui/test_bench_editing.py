@@ -86,7 +86,7 @@ async def test_matching_brings_the_selected_candidate_to_the_budget(tmp_path: Pa
         stack = bench_stacks(app)[1]
         bench = lab_of(app).bench
         assert bench is not None
-        count = bench.counts()[1]
+        count = bench.counts[1]
         assert not isinstance(count, Exception)
         assert abs(count.num_params - 502) < 25, stack
         assert "off the budget" in notices(app)
@@ -102,7 +102,7 @@ async def test_a_held_budget_lets_widths_follow_the_depth(tmp_path: Path) -> Non
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
         await press(app, pilot, ["right_square_bracket", "L", "a", *"19 relu", "enter"])
         assert len(bench_stacks(app)[1].split()) >= 5
-        count = lab_of(app).shown.counts()[1]
+        count = lab_of(app).shown.counts[1]
         assert not isinstance(count, Exception)
         assert abs(count.num_params - 502) / 502 < 0.05
 
@@ -111,7 +111,7 @@ async def test_a_budget_is_written_as_people_say_it(tmp_path: Path) -> None:
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
         await press(app, pilot, ["B", *"<= 1.2k", "enter", "M"])
         assert "Budget ≤ 1,200" in screen_text(app)
-        counts = lab_of(app).shown.counts()
+        counts = lab_of(app).shown.counts
         assert all(not isinstance(count, Exception) and count.num_params <= 1200 for count in counts)
 
 

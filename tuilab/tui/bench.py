@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from tuilab.analysis.counting import NetworkCount, count_as_written
 from tuilab.analysis.matching import Quantity
@@ -29,7 +29,7 @@ class Goal:
     amount: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bench:
     """What is on the bench.
 
@@ -79,7 +79,10 @@ class Bench:
             return named
         candidates = self.comparison.candidates
         chosen = next((c for c in candidates if c.name == named), candidates[0])
-        return count_of(self.network(chosen)).num_params
+        counted = self.count(chosen)
+        if isinstance(counted, LabError):
+            raise counted
+        return counted.num_params
 
     def network(self, candidate: Candidate) -> Network:
         """The candidate's network for this task.
@@ -90,12 +93,19 @@ class Bench:
         """
         return self.comparison.network_of(candidate, self.facts)
 
+    @cached_property
     def counts(self) -> tuple[NetworkCount | LabError, ...]:
         """What each candidate costs, or why it cannot be built."""
-        return tuple(self.count(candidate) for candidate in self.comparison.candidates)
+        return tuple(self._count(candidate) for candidate in self.comparison.candidates)
 
     def count(self, candidate: Candidate) -> NetworkCount | LabError:
         """What one candidate costs, or why it cannot be built."""
+        for known, counted in zip(self.comparison.candidates, self.counts, strict=True):
+            if known is candidate:
+                return counted
+        return self._count(candidate)
+
+    def _count(self, candidate: Candidate) -> NetworkCount | LabError:
         try:
             return count_of(self.network(candidate))
         except LabError as error:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tuilab.analysis.counting import NetworkCount
+from tuilab.analysis.matching import Quantity
 from tuilab.spec.comparison import Budget, BudgetRule
 from tuilab.spec.errors import LabError
 from tuilab.tui.lines import Line, Span, bar, hue, letter, right
@@ -17,12 +18,14 @@ class BudgetRows:
         counts: what each costs, or why it cannot be built.
         reference: parameters that they are measured against.
         budget: the rule and its tolerance.
+        quantity: what is counted.
 
     """
 
     counts: tuple[NetworkCount | LabError, ...]
     reference: int
     budget: Budget
+    quantity: Quantity = "num_params"
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -37,16 +40,23 @@ class BudgetRows:
         name = Span(f"{letter(index)} ", f"{hue(index)} strong")
         if isinstance(count, LabError):
             return name, Span("cannot be built", "error")
-        largest = max((c.num_params for c in self.counts if not isinstance(c, LabError)), default=1)
+        amounts = [self._amount(each) for each in self.counts]
+        amount, largest = amounts[index], max(amounts)
         room = max(4, width - 2 - 9 - 8)
-        off = (count.num_params - self.reference) / max(1, self.reference)
+        off = (amount - self.reference) / max(1, self.reference)
         role = "good" if within(self.budget, off) else "warn"
         return (
             name,
-            Span(bar(count.num_params / max(1, largest, self.reference), room), hue(index)),
-            Span(right(fitting(count.num_params, 8), 9)),
+            Span(bar(amount / max(1, largest, self.reference), room), hue(index)),
+            Span(right(fitting(amount, 8), 9)),
             Span(right(signed_percent(off), 8), role),
         )
+
+    def _amount(self, count: NetworkCount | LabError) -> int:
+        if isinstance(count, LabError):
+            return 0
+        amount: int = getattr(count, self.quantity)
+        return amount
 
 
 def within(budget: Budget, off: float) -> bool:
@@ -62,8 +72,9 @@ def within(budget: Budget, off: float) -> bool:
             return True
 
 
-def budget_title(budget: Budget, reference: int) -> str:
-    """``Budget 502 ±15%`` or ``Budget ≤ 502``."""
+def budget_title(budget: Budget, reference: int, quantity: Quantity = "num_params") -> str:
+    """``Budget 502 ±15%``, ``Budget ≤ 502`` or ``Budget 5,000 MACs``."""
     mark = {BudgetRule.AT_MOST: "≤ ", BudgetRule.AT_LEAST: "≥ "}.get(budget.rule, "")
     amount = exact(reference) if reference < 10**7 else short(reference)
-    return f"Budget {mark}{amount} ±{budget.tolerance * 100:g}%"
+    unit = "" if quantity == "num_params" else " MACs" if quantity == "macs" else " outputs"
+    return f"Budget {mark}{amount}{unit} ±{budget.tolerance * 100:g}%"

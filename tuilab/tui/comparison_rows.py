@@ -5,15 +5,30 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tuilab.analysis.counting import NetworkCount
+from tuilab.analysis.memory import needs
 from tuilab.analysis.result import CandidateResult
+from tuilab.analysis.structure import depth, hidden_widths
 from tuilab.spec.comparison import Candidate
 from tuilab.spec.errors import LabError
+from tuilab.spec.network import Network
 from tuilab.store.records import Phase
 from tuilab.tui.columns import Column, fit_columns, header_span
 from tuilab.tui.library_rows import STATUS_MARKS
 from tuilab.tui.lines import Line, Span, bar, hue, left, letter, right
 from tuilab.tui.live import CandidateLive
-from tuilab.tui.numbers import exact, fitting, rate, signed_percent, with_half_width
+from tuilab.tui.numbers import exact, fitting, rate, short, signed_percent, size, with_half_width
+
+_COSTS_FROM = 125
+"""Cells from which the table has room for what training costs."""
+_COSTS = (
+    Column("free", 9, rank=9),
+    Column("depth", 5, rank=9),
+    Column("widths", 10, rank=10, grow=1, text=True),
+    Column("FLOPs/step", 10, rank=10),
+    Column("training", 9, rank=11),
+    Column("outputs", 9, rank=12),
+)
+"""Degrees of freedom, depth, widths, FLOPs and bytes of a training step, bytes of a batch's outputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +37,8 @@ class Entry:
 
     candidate: Candidate
     count: NetworkCount | LabError
+    network: Network | None = None
+    batch: int = 1
     result: CandidateResult | None = None
     live: CandidateLive | None = None
 
@@ -44,8 +61,8 @@ class ComparisonRows:
     def __len__(self) -> int:
         return len(self.entries)
 
-    @cached_property
-    def _columns(self) -> tuple[Column, ...]:
+    def _columns(self, width: int) -> tuple[Column, ...]:
+        costs = _COSTS if width >= _COSTS_FROM else ()
         return (
             Column("candidate", 10, grow=3, text=True),
             Column("params", 8, rank=1),
@@ -56,6 +73,7 @@ class ComparisonRows:
             Column("fail", 4, rank=7),
             Column("steps/s", 8, rank=6),
             Column("lr", 6, rank=6),
+            *costs,
             Column("done", 6, rank=2, grow=3, text=True),
         )
 
@@ -66,14 +84,15 @@ class ComparisonRows:
 
     def header(self, width: int) -> Line | None:
         """The columns' names."""
-        return Span("  "), header_span(self._columns, fit_columns(self._columns, width - 2))
+        return Span("  "), header_span(self._columns(width), fit_columns(self._columns(width), width - 2))
 
     def line(self, index: int, width: int) -> Line:
         """The candidate at ``index``."""
         entry = self.entries[index]
-        widths = fit_columns(self._columns, width - 2)
+        columns = self._columns(width)
+        widths = fit_columns(columns, width - 2)
         spans = [Span(f"{letter(index)} ", f"{hue(index)} strong")]
-        for column in self._columns:
+        for column in columns:
             if column.name in widths:
                 spans += self._cell(column.name, widths[column.name], entry, index)
                 spans.append(Span(" "))
@@ -93,6 +112,9 @@ class ComparisonRows:
                 return (Span(right(signed_percent(error), width), "good" if abs(error) <= 0.01 else "dim"),)
             case "macs":
                 return (Span(right(fitting(_macs(count), width), width), "dim"),)
+            case "free" | "depth" | "widths" | "FLOPs/step" | "training" | "outputs":
+                text = _cost(name, entry)
+                return (Span((left if name == "widths" else right)(text, width), "dim"),)
             case "seeds":
                 text = f"{live.seeds_done}/{live.seeds_planned}" if live else ""
                 return (Span(right(text, width), "dim"),)
@@ -120,6 +142,26 @@ def _progress_bar(live: CandidateLive | None, width: int, index: int) -> Sequenc
     room = width - 2 - len(percent) - len(word)
     cells = Span(f"{mark} ", role), Span(bar(live.progress, max(1, room)), hue(index))
     return *cells, Span(percent), Span(word, "dim")
+
+
+def _cost(name: str, entry: Entry) -> str:
+    """What training a candidate costs, in a short text; empty where it cannot be built."""
+    if isinstance(entry.count, LabError) or entry.network is None:
+        return ""
+    need = needs(entry.count, entry.batch)
+    match name:
+        case "free":
+            return fitting(entry.count.degrees_of_freedom, 9)
+        case "depth":
+            return exact(depth(entry.network))
+        case "widths":
+            return ", ".join(map(str, hidden_widths(entry.network)[:40]))
+        case "FLOPs/step":
+            return short(need.flops_per_step)
+        case "training":
+            return size(need.training_memory)
+        case _:
+            return size(need.activations)
 
 
 def _num_params(count: NetworkCount | LabError) -> int:

@@ -8,10 +8,12 @@ from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
 from textual.reactive import reactive
 
-from tuilab.analysis.counting import NetworkCount
+from tuilab.analysis.plan_cost import batch_size
 from tuilab.spec.errors import LabError
 from tuilab.store.records import ExperimentRecord
-from tuilab.tui.bench import Bench
+from tuilab.tui.bench import Bench, select
+from tuilab.tui.bench_budget import target
+from tuilab.tui.beside_rows import COLUMN, BesideRows
 from tuilab.tui.budget_rows import BudgetRows, budget_title
 from tuilab.tui.charts import loss_chart, metric_chart
 from tuilab.tui.comparison_rows import ComparisonRows, Entry
@@ -124,35 +126,52 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
     def show_bench(self) -> None:
         """Hand the bench down to the panes that show it."""
         bench = self.shown
-        counts = bench.counts()
+        counts = bench.counts
         count = counts[bench.selected]
         stack = self.query_one("#stack", LineView)
         title = f"{letter(bench.selected)} {bench.candidate.name}"
-        if isinstance(count, LabError):
-            stack.entitle(title, "does not fit")
-            stack.set_class(True, "-wrong")
-        else:
-            stack.rows = self._stack_rows(bench, count)
-            stack.entitle(title, f"{exact(count.num_params)} params")
-            stack.set_class(False, "-wrong")
+        stack.set_class(isinstance(count, LabError), "-wrong")
+        stack.entitle(title, "does not fit" if isinstance(count, LabError) else f"{exact(count.num_params)} params")
+        if self.beside:
+            every = tuple(self._stack_rows(bench, at) for at in range(len(counts)))
+            names = tuple(candidate.name for candidate in bench.comparison.candidates)
+            stack.rows = BesideRows(every, names, bench.selected)
+            stack.entitle("Stacks", stack.border_subtitle or "")
+        elif not isinstance(rows := self._stack_rows(bench, bench.selected), LabError):
+            stack.rows = rows
         self._show_budget(bench)
         self._show_insight()
         self._show_table()
         self._show_top()
 
-    def _stack_rows(self, bench: Bench, count: NetworkCount) -> StackRows:
-        network = bench.network(bench.candidate)
+    @property
+    def beside(self) -> bool:
+        """Whether all stacks are shown side by side."""
+        return self.zoomed == "stack" and self.size.width >= 2 * COLUMN + 4
+
+    def _stack_rows(self, bench: Bench, at: int) -> StackRows | LabError:
+        """The rows of the candidate at ``at``, or why it cannot be built."""
+        candidate = bench.comparison.candidates[at]
+        count = bench.count(candidate)
+        if isinstance(count, LabError):
+            return count
+        network = bench.network(candidate)
         implied = len(network.layers) > len(network.stack)
-        marks = frozenset(path for insight in self.insights(bench) for path in insight.paths)
+        marks = frozenset(path for insight in self.insights(select(bench, at)) for path in insight.paths)
         cursor = self.stack_view.cursor
-        marked = (min(self.mark, cursor), max(self.mark, cursor)) if self.mark is not None else None
-        return StackRows(count, network.in_shape, bench.selected, implied, marks, marked)
+        marking = self.mark is not None and at == bench.selected
+        marked = (min(self.mark or 0, cursor), max(self.mark or 0, cursor)) if marking else None
+        return StackRows(count, network.in_shape, at, implied, marks, marked)
 
     def _show_budget(self, bench: Bench) -> None:
         budget = self.query_one("#budget", LineView)
-        rule = bench.comparison.protocol.budget
-        budget.rows = BudgetRows(bench.counts(), self._reference(bench), rule)
-        budget.entitle(budget_title(rule, self._reference(bench)))
+        rule, quantity = bench.comparison.protocol.budget, bench.goal.quantity
+        try:
+            goal = target(bench)
+        except LabError:
+            goal = 1
+        budget.rows = BudgetRows(bench.counts, goal, rule, quantity)
+        budget.entitle(budget_title(rule, goal, quantity), "kept" if bench.held else "")
         budget.cursor = bench.selected
 
     def _reference(self, bench: Bench) -> int:
@@ -166,20 +185,22 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
         bench = self.shown
         view.entitle("Insight")
         width = max(20, view.size.width)
-        facts = fact_lines(bench.selected, bench.counts()[bench.selected], width)
+        facts = fact_lines(bench.selected, bench.counts[bench.selected], width)
         view.rows = Text((*insight_lines(self.insights(bench), width), *facts))
 
     def _show_table(self) -> None:
         bench, live = self.shown, self.live
         known = live.experiment.comparison.candidates if live is not None else ()
         entries = []
-        for candidate, count in zip(bench.comparison.candidates, bench.counts(), strict=True):
+        for candidate, count in zip(bench.comparison.candidates, bench.counts, strict=True):
             at = known.index(candidate) if candidate in known else None
             result = live.experiment.result if live is not None else None
             entries.append(
                 Entry(
                     candidate,
                     count,
+                    None if isinstance(count, LabError) else bench.network(candidate),
+                    batch_size(bench.comparison.training_of(candidate), bench.facts),
                     result.candidates[at] if result is not None and at is not None else None,
                     live.candidates[at] if live is not None and at is not None else None,
                 )
@@ -227,6 +248,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
     # Panes
 
     def watch_zoomed(self) -> None:
+        self.show_bench()
         self._arrange()
 
     def _arrange(self) -> None:

@@ -2,8 +2,11 @@
 
 from functools import lru_cache, partial
 
+from textual.timer import Timer
+
 from tuilab.analysis.insight import Fix, Insight
 from tuilab.analysis.warnings import warnings
+from tuilab.spec.comparison import Candidate
 from tuilab.spec.errors import LabError
 from tuilab.spec.layers import Stack
 from tuilab.spec.network import Network
@@ -11,17 +14,44 @@ from tuilab.spec.training import Training
 from tuilab.tui.bench import Bench, count_of, with_stack
 from tuilab.tui.screens.lab_editing import LabEditing
 
+_AT_ONCE = 400
+"""Elements of a stack up to which warnings are looked for at every key."""
+_REST_SECONDS = 0.3
+
 
 class LabInsight(LabEditing):
     """The actions on warnings."""
+
+    _late: tuple[Candidate, tuple[Insight, ...]] | None = None
+    """The last huge candidate that was looked at, and what there is to say about it."""
+    _resting: Timer | None = None
 
     def insights(self, bench: Bench) -> tuple[Insight, ...]:
         """What there is to say about the selected candidate, most important first."""
         try:
             network = bench.network(bench.candidate)
-            return insights_of(network, bench.comparison.training_of(bench.candidate), bench.facts.num_train)
+            if len(network.stack) <= _AT_ONCE:
+                return _insights_of(bench, network)
+            if self._late is None or self._late[0] is not bench.candidate:
+                self._look_later(bench)
+                return ()
+            return self._late[1]
         except LabError:
             return ()
+
+    def _look_later(self, bench: Bench) -> None:
+        """Look at a huge network once the person rests."""
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(_REST_SECONDS, partial(self._look, bench))
+
+    def _look(self, bench: Bench) -> None:
+        self._resting = None
+        try:
+            self._late = bench.candidate, _insights_of(bench, bench.network(bench.candidate))
+        except LabError:
+            return
+        self.show_bench()
 
     def action_fix(self) -> None:
         """Mend what the first warning is about; ask where there are several ways."""
@@ -58,6 +88,10 @@ class LabInsight(LabEditing):
 
 def _with_fix(bench: Bench, stack: Stack) -> Bench:
     return with_stack(bench, stack)
+
+
+def _insights_of(bench: Bench, network: Network) -> tuple[Insight, ...]:
+    return insights_of(network, bench.comparison.training_of(bench.candidate), bench.facts.num_train)
 
 
 @lru_cache(maxsize=256)

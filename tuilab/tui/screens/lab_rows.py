@@ -12,6 +12,7 @@ from tuilab.spec.notation import format_stack, parse
 from tuilab.tui import bench as benches
 from tuilab.tui.bench import Bench
 from tuilab.tui.bench_budget import held
+from tuilab.tui.beside_rows import BesideRows
 from tuilab.tui.screens.lab_editing import LabEditing
 from tuilab.tui.stack_rows import StackRows
 from tuilab.tui.widgets.stack_view import StackView
@@ -34,6 +35,13 @@ class LabRows(LabEditing):
         """The editor."""
         return self.query_one("#stack", StackView)
 
+    @property
+    def chosen_rows(self) -> StackRows | None:
+        """The rows of the selected candidate; None where it cannot be built."""
+        shown = self.stack_view.rows
+        chosen = shown.chosen if isinstance(shown, BesideRows) else shown
+        return chosen if isinstance(chosen, StackRows) else None
+
     def place(self, *, on_input: bool = True) -> tuple[Path, int]:
         """Path of the first marked row (or of the cursor's) and the number of rows.
 
@@ -45,8 +53,8 @@ class LabRows(LabEditing):
 
         """
         view = self.stack_view
-        rows = view.rows
-        if not isinstance(rows, StackRows):
+        rows = self.chosen_rows
+        if rows is None:
             raise LabError("this stack does not fit its input; edit it as text with i")
         if view.cursor == 0 and not on_input:
             raise LabError("the input follows from the task; move to a layer, or add one with a")
@@ -84,10 +92,11 @@ class LabRows(LabEditing):
 
     def after_edit(self) -> None:
         """Put the cursor where the edit ended."""
-        self.mark = None
-        self.show_bench()
-        rows = self.stack_view.rows
-        if self._cursor is not None and isinstance(rows, StackRows):
+        if self.mark is not None:
+            self.mark = None
+            self.show_bench()
+        rows = self.chosen_rows
+        if self._cursor is not None and rows is not None:
             self.stack_view.cursor = rows.row(self._cursor)
         self._cursor = None
 

@@ -1,6 +1,6 @@
 """A pane of rows: virtual, so that ten thousand rows cost what the visible ones cost."""
 
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 from rich.segment import Segment
 from rich.style import Style
@@ -21,6 +21,15 @@ def plain_marks(widget: Widget) -> bool:
 
 
 ROLES = ("dim", "strong", "accent", "key", "warn", "error", "good", "reverse")
+
+
+@runtime_checkable
+class Columns(Protocol):
+    """Rows in which the cursor lights only some of the cells."""
+
+    def highlight(self, width: int) -> tuple[int, int]:
+        """First cell that is lit, and the first after it that is not."""
+        ...
 
 
 class LineView(Widget, can_focus=True):
@@ -165,14 +174,17 @@ class LineView(Widget, can_focus=True):
         width = self.size.width
         line, selected = self._painted[y] = self._at(y, width)
         background = self.get_component_rich_style("line-view--cursor", partial=True) if selected else Style.null()
+        lit = range(*self.rows.highlight(width)) if isinstance(self.rows, Columns) else range(width)
         segments, used = [], 0
         only_ascii = plain_marks(self)
         for span in line:
             text = to_ascii(span.text) if only_ascii else span.text
-            segments.append(Segment(text, self._style(span.role) + background))
+            style = self._style(span.role)
+            segments.append(Segment(text, style + background if used in lit else style))
             used += cell_width(span.text)
         if used < width:
-            segments.append(Segment(" " * (width - used), self.rich_style + background))
+            rest = self.rich_style + background if used in lit else self.rich_style
+            segments.append(Segment(" " * (width - used), rest))
         strip = Strip(segments)
         return strip.crop(0, width) if used > width else strip
 

@@ -1,0 +1,75 @@
+"""Several stacks side by side, each candidate in a column of its own."""
+
+from dataclasses import dataclass
+
+from tuilab.spec.errors import LabError
+from tuilab.tui.lines import Line, Span, cell_width, clip, hue, left, letter, plain
+from tuilab.tui.numbers import exact
+from tuilab.tui.stack_rows import StackRows
+
+COLUMN = 36
+"""Cells that a stack needs at least."""
+
+
+@dataclass(frozen=True)
+class BesideRows:
+    """Rows of all candidates; those of the selected one decide how many there are.
+
+    Attributes:
+        stacks: the rows of each candidate, or why it cannot be built.
+        names: of the candidates.
+        selected: index of the selected candidate.
+
+    """
+
+    stacks: tuple[StackRows | LabError, ...]
+    names: tuple[str, ...]
+    selected: int
+
+    def __len__(self) -> int:
+        return max((len(rows) for rows in self.stacks if isinstance(rows, StackRows)), default=1)
+
+    @property
+    def chosen(self) -> StackRows | LabError:
+        """The rows of the selected candidate."""
+        return self.stacks[self.selected]
+
+    def shown(self, width: int) -> tuple[range, int]:
+        """Which candidates are on screen, and the cells of each."""
+        number = max(1, min(len(self.stacks), (width + 1) // (COLUMN + 1)))
+        first = max(0, min(self.selected - number // 2, len(self.stacks) - number))
+        return range(first, first + number), (width + 1) // number - 1
+
+    def highlight(self, width: int) -> tuple[int, int]:
+        """The cells in which the cursor shows: the selected candidate's column."""
+        shown, cells = self.shown(width)
+        start = (self.selected - shown.start) * (cells + 1)
+        return start, start + cells
+
+    def header(self, width: int) -> Line | None:
+        """Letter, name and parameters of each."""
+        shown, cells = self.shown(width)
+        spans: list[Span] = []
+        for at in shown:
+            rows = self.stacks[at]
+            total = exact(rows.count.num_params) if isinstance(rows, StackRows) else "does not fit"
+            name = left(clip(self.names[at], cells - 4 - len(total)), cells - 4 - len(total))
+            role = "accent strong" if at == self.selected else "strong"
+            spans += [Span(f" {letter(at)} ", f"{hue(at)} strong"), Span(name, role), Span(f"{total} ", "dim")]
+            spans.append(Span("│", "dim"))
+        return tuple(spans[:-1])
+
+    def line(self, index: int, width: int) -> Line:
+        """Row ``index`` of every stack."""
+        shown, cells = self.shown(width)
+        spans: list[Span] = []
+        for at in shown:
+            rows = self.stacks[at]
+            line: Line = ()
+            if isinstance(rows, StackRows) and index < len(rows):
+                line = rows.line(index, cells)
+            elif isinstance(rows, LabError) and index == 0:
+                line = (Span(clip(str(rows), cells), "error"),)
+            spans += line
+            spans += [Span(" " * max(0, cells - cell_width(plain(line)))), Span("│", "dim")]
+        return tuple(spans[:-1])
