@@ -14,6 +14,7 @@ from typing import TypeAlias
 import tuilab
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
+from tuilab.spec.seeds import more_seeds
 from tuilab.store.home import log_file, log_folder, make_home
 from tuilab.store.reader import Reader
 from tuilab.store.records import Command, ExperimentRecord
@@ -173,6 +174,36 @@ def resume(home: Path, experiment: str, engine: Sequence[str] | None = None) -> 
     with Writer(home) as writer:
         if not _tell(home, writer, experiment, Command.RESUME) and writer.reopen(experiment):
             launch(home, experiment, engine)
+
+
+def more(home: Path, experiment: str, seeds: int, engine: Sequence[str] | None = None) -> None:
+    """Go on with an experiment that has ended, with more final seeds at the learning rates that it chose.
+
+    Nothing of what it found is rewritten: its runs stay, others follow, and its protocol asks for so many seeds more.
+
+    Args:
+        home: the lab's folder.
+        experiment: its id.
+        seeds: how many more.
+        engine: command that starts an engine; None is the real one.
+
+    Raises:
+        LabError: when there is no such experiment, it has not ended, it may not have so many seeds, or it can no
+            longer be run.
+
+    """
+    with Reader(home) as reader:
+        record = reader.experiment(experiment)
+        device = reader.wanted_device(experiment)
+    if record is None:
+        raise LabError(f"there is no experiment {experiment}; tuilab ls lists them")
+    if not record.status.ended:
+        raise LabError(f"experiment {experiment} is {record.status.value}; seeds can be added once it has ended")
+    check(more_seeds(record.comparison, seeds), device)
+    with Writer(home) as writer:
+        if not writer.add_seeds(experiment, seeds):
+            raise LabError(f"experiment {experiment} has a runner still, or again; try once more in a moment")
+    launch(home, experiment, engine)
 
 
 def follow(home: Path, experiment: str, seconds: float = 0.1) -> Iterator[ExperimentRecord]:

@@ -14,10 +14,11 @@ SUMMARY_SECONDS = 1.0
 class Findings:
     """Summarises final runs as they end."""
 
-    def __init__(self, setting: Setting, ledger: Ledger) -> None:
-        """What the ledger knows to have ended is news."""
+    def __init__(self, setting: Setting, ledger: Ledger, added_seeds: int = 0) -> None:
+        """What the ledger knows to have ended is news. ``added_seeds`` were added after the others had been seen."""
         self._setting = setting
         self._ledger = ledger
+        self._added_seeds = added_seeds
         self._rates: dict[int, float] = {}
         self._untrained: set[int] = set()
         self._news = False
@@ -55,5 +56,6 @@ class Findings:
             and run.status in (Status.FINISHED, Status.FAILED)
             and run.id not in self._untrained
         ]
-        result = summarise(self._setting.comparison, self._setting.totals, finals, self._setting.task)
+        setting = self._setting
+        result = summarise(setting.comparison, setting.totals, finals, setting.task, self._added_seeds)
         self._ledger.update(replace(self._ledger.progress, result=result))

@@ -31,12 +31,14 @@ class History:
         runs: in the order in which they were planned.
         last_steps: the last step with a point, by the run's id.
         progress: as it stands.
+        added_seeds: final seeds that were added after others had been seen.
 
     """
 
     runs: tuple[RunRecord, ...] = ()
     last_steps: Mapping[int, int] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
+    added_seeds: int = 0
 
 
 NO_HISTORY = History()
@@ -50,7 +52,7 @@ def history(reader: Reader, record: ExperimentRecord) -> History:
         done_steps=record.done_steps,
         result=record.result,
     )
-    return History(tuple(reader.runs(record.id)), reader.last_steps(record.id), progress)
+    return History(tuple(reader.runs(record.id)), reader.last_steps(record.id), progress, record.added_seeds)
 
 
 class Ledger:

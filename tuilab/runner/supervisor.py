@@ -71,7 +71,7 @@ class Supervisor:
         self.writer = Writer(home)
         self.ledger = Ledger(self.writer, experiment, past)
         self.roster = Roster(setting, self.ledger)
-        self.findings = Findings(setting, self.ledger)
+        self.findings = Findings(setting, self.ledger, past.added_seeds)
         self.crew = Crew(home, experiment, pool, self._request)
         self._pool = pool
         self._wanted = wanted

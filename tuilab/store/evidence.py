@@ -138,7 +138,7 @@ def _result(
         for run in runs
         if run.phase is Phase.FINAL and (run.status is Status.FINISHED or _failed(run))
     ]
-    return summarise(record.comparison, totals, ended, known)
+    return summarise(record.comparison, totals, ended, known, record.added_seeds)
 
 
 def _moment(seconds: float) -> str:

@@ -6,9 +6,10 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from tuilab.analysis.result import Result
+from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.store.home import experiment_lock, store_file
 from tuilab.store.locks import is_held
@@ -25,9 +26,6 @@ from tuilab.store.rows import (
 )
 from tuilab.store.schema import MIGRATIONS, POINT_BITS, StoreError, connect, create, told, version_of
 
-if TYPE_CHECKING:
-    from tuilab.spec.comparison import Comparison
-
 LAUNCH_SECONDS = 8.0
 """How long a runner may take from its start until it holds its experiment's lock."""
 
@@ -43,7 +41,7 @@ class Reader:
         self.path = store_file(home)
         self._connection: sqlite3.Connection | None = None
         self._turn = threading.RLock()
-        self._comparisons: dict[str, Comparison] = {}
+        self._comparisons: dict[str, tuple[str, Comparison]] = {}
         self._results: dict[str, tuple[str, Result]] = {}
 
     def __enter__(self) -> Self:
@@ -215,14 +213,19 @@ class Reader:
         else:
             status = Status(row["status"])
         try:
-            if identity not in self._comparisons:
-                self._comparisons[identity] = comparison_from_text(row["comparison"])
-            return experiment_record(row, self._comparisons[identity], self._result(row), status)
+            return experiment_record(row, self._comparison(row), self._result(row), status)
         except ValueError as error:
             raise StoreError(
                 f"experiment {identity} was written by a version of tuilab that this one does not understand;"
                 " update tuilab"
             ) from error
+
+    def _comparison(self, row: sqlite3.Row) -> Comparison:
+        text = row["comparison"]
+        known = self._comparisons.get(row["id"])
+        if known is None or known[0] != text:
+            known = self._comparisons[row["id"]] = (text, comparison_from_text(text))
+        return known[1]
 
     def _result(self, row: sqlite3.Row) -> Result | None:
         text = row["result"]

@@ -60,6 +60,7 @@ class ExperimentRecord:
         planned_steps: optimiser steps of all runs planned so far.
         done_steps: optimiser steps taken so far, over all runs.
         result: the runner's summary, see ``Result``; None until a first final run has ended.
+        added_seeds: final seeds of the comparison that were added after others had been seen.
 
     """
 
@@ -75,6 +76,7 @@ class ExperimentRecord:
     planned_steps: int
     done_steps: int
     result: Result | None
+    added_seeds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from tuilab.spec.probes import Probes
 from tuilab.store.records import ExperimentRecord, Phase, Point, Progress, RunRecord, Status
 
 SELECT_EXPERIMENTS = """SELECT number, id, source, status, message, created, launched, claimed, started, ended,
-    heartbeat, device, planned_steps, done_steps, result, comparison FROM experiments"""
+    heartbeat, device, planned_steps, done_steps, result, comparison, added_seeds FROM experiments"""
 SELECT_RUNS = """SELECT id, candidate, phase, seed_index, lr, status, step, reason, train_loss, train_metric, val_loss,
     val_metric, test_loss, test_metric, dead_fraction, seconds, probes FROM runs"""
 SELECT_POINTS = "SELECT id, run, step, train_loss, eval_loss, metric FROM points"
@@ -23,6 +23,10 @@ UPDATE_RUN = """UPDATE runs SET status = :status, step = :step, reason = :reason
     WHERE id = :id"""
 REOPEN_EXPERIMENT = """UPDATE experiments SET status = 'queued', message = '', launched = :now, claimed = NULL,
     ended = NULL WHERE number = :number AND status != 'finished'"""
+ADD_SEEDS = """UPDATE experiments SET status = 'queued', message = '', launched = :now, claimed = NULL, ended = NULL,
+    comparison = :comparison, added_seeds = added_seeds + CASE WHEN EXISTS (SELECT 1 FROM runs WHERE
+    experiment = :number AND phase = 'final' AND status IN ('finished', 'failed')) THEN :seeds ELSE 0 END
+    WHERE number = :number AND NOT (status = 'queued' AND claimed IS NULL)"""
 REOPEN_RUNS = """UPDATE runs SET status = 'queued', reason = '' WHERE experiment = :number AND status != 'finished'
     AND NOT (status = 'failed' AND reason LIKE :diverged)"""
 LOST_MESSAGE = "its runner has vanished: it was killed, or the machine was restarted; tuilab resume goes on with it"
@@ -96,6 +100,7 @@ def experiment_record(
         planned_steps=row["planned_steps"],
         done_steps=row["done_steps"],
         result=result,
+        added_seeds=row["added_seeds"],
     )
 
 

@@ -75,6 +75,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX commands_waiting ON commands(experiment) WHERE acknowledged IS NULL",
     ),
     ("ALTER TABLE runs ADD COLUMN probes TEXT",),
+    ("ALTER TABLE experiments ADD COLUMN added_seeds INTEGER NOT NULL DEFAULT 0",),
 )
 """Each step leads from the schema version of its index to the next. Steps are never changed, only added."""
 

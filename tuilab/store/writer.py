@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Self
 
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
+from tuilab.spec.seeds import more_seeds
 from tuilab.store.home import experiment_lock, log_file, make_home, store_file
 from tuilab.store.ids import new_id
 from tuilab.store.locks import FileLock
 from tuilab.store.records import DIVERGED, Command, NewPoint, NewRun, Progress, RunRecord, SentCommand, Status
 from tuilab.store.rows import (
+    ADD_SEEDS,
     REOPEN_EXPERIMENT,
     REOPEN_RUNS,
     UPDATE_PROGRESS,
     UPDATE_RESULT,
     UPDATE_RUN,
+    comparison_from_text,
     comparison_to_text,
     progress_values,
     result_to_text,
@@ -117,23 +120,48 @@ class Writer:
             LabError: when there is no such experiment.
 
         """
+        with self._unattended(experiment) as free:
+            return free and self._requeue(experiment, REOPEN_EXPERIMENT)
+
+    def add_seeds(self, experiment: str, seeds: int) -> bool:
+        """Queue an experiment again that has ended, as ``reopen`` does, with so many more final seeds.
+
+        Seeds that are added once a final run has ended are counted: they were added after others had been seen.
+        False, and nothing is changed, where it waits for a runner or has one.
+
+        Raises:
+            LabError: when there is no such experiment, or it may not have so many seeds.
+
+        """
+        with self._unattended(experiment) as free:
+            return free and self._requeue(experiment, ADD_SEEDS, seeds)
+
+    @contextmanager
+    def _unattended(self, experiment: str) -> Iterator[bool]:
+        """Keep runners away from the experiment; False where one is there already."""
         lock = FileLock(experiment_lock(self.home, experiment))
-        if not lock.acquire():
-            return False
+        free = lock.acquire()
         try:
-            with self._transaction() as connection:
-                number = self._number(experiment)
-                now = time.time()
-                changed = connection.execute(REOPEN_EXPERIMENT, {"number": number, "now": now})
-                if changed.rowcount == 1:
-                    connection.execute(REOPEN_RUNS, {"number": number, "diverged": f"{DIVERGED}%"})
-                    connection.execute(
-                        "UPDATE commands SET acknowledged = ? WHERE experiment = ? AND acknowledged IS NULL",
-                        (now, number),
-                    )
+            yield free
         finally:
             lock.release()
-        return changed.rowcount == 1
+
+    def _requeue(self, experiment: str, statement: str, seeds: int = 0) -> bool:
+        now = time.time()
+        with self._transaction() as connection:
+            number = self._number(experiment)
+            values: dict[str, float | str] = {"number": number, "now": now}
+            if seeds:
+                row = connection.execute("SELECT comparison FROM experiments WHERE number = ?", (number,)).fetchone()
+                after = more_seeds(comparison_from_text(row[0]), seeds)
+                values |= {"seeds": seeds, "comparison": comparison_to_text(after)}
+            requeued = connection.execute(statement, values).rowcount == 1
+            if requeued:
+                connection.execute(REOPEN_RUNS, {"number": number, "diverged": f"{DIVERGED}%"})
+                connection.execute(
+                    "UPDATE commands SET acknowledged = ? WHERE experiment = ? AND acknowledged IS NULL", (now, number)
+                )
+        return requeued
 
     def set_environment(self, experiment: str, environment: Mapping[str, str]) -> None:
         """Remember what the experiment ran on: versions, platform, devices."""
