@@ -1,6 +1,7 @@
 """Preset files: a comparison as YAML, read strictly and written readably.
 
-Whatever is wrong with a file becomes one ``FileError`` with file, line and field.
+Whatever is wrong with a file becomes one ``FileError`` with file, line and field. The writer is imported where it is
+used: reading presets must not wait for it.
 """
 
 import os
@@ -15,11 +16,8 @@ from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import FileError, LabError
 from tuilab.spec.paths import user_path
 from tuilab.spec.preset_errors import preset_error
-from tuilab.spec.preset_writer import to_yaml, updated
 from tuilab.spec.task import Csv, TaskFacts, facts
 from tuilab.spec.yaml_text import MAX_BYTES, Document, Place, Plain, read_document
-
-__all__ = ["load", "loads", "save", "to_yaml"]
 
 FULL: Final = "full"
 
@@ -60,6 +58,19 @@ def loads(text: str, name: str = "the text", profile: str = FULL, folder: Path |
     return comparison.with_profile(profile)
 
 
+def to_yaml(comparison: Comparison, folder: Path | None = None) -> str:
+    """The comparison as the text of a preset file; ``loads`` reads it back as it was.
+
+    Args:
+        comparison: what is written.
+        folder: where the file will stand; a CSV task's path below it is written relative to it.
+
+    """
+    from tuilab.spec import preset_writer
+
+    return preset_writer.to_yaml(comparison, folder)
+
+
 def save(comparison: Comparison, path: Path) -> None:
     """Write a preset file; comments and order of an existing one survive where possible, and it is replaced at once.
 
@@ -88,6 +99,8 @@ def _kept(file: Path, comparison: Comparison) -> str | None:
         raise FileError(str(file), problem, error.line) from error
     if old == comparison:
         return text
+    from tuilab.spec.preset_writer import updated
+
     new = updated(text, old, comparison, file.parent)
     try:
         return new if loads(new, str(file), folder=file.parent) == comparison else None
