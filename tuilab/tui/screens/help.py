@@ -13,9 +13,9 @@ from tuilab.tui.widgets.bars import key_name
 from tuilab.tui.widgets.line_view import LineView
 
 INTRODUCTION = (
-    "tuilab compares neural networks: build them at the left, watch real training at the right. A comparison is a task "
-    "and its candidates A, B, C ...; running it makes an experiment, which goes on training when you leave and is never "
-    "rewritten."
+    "tuilab compares neural networks: build them at the left, watch real training at the right. A comparison is a "
+    "task and its candidates A, B, C ...; running it makes an experiment, which goes on training when you leave and "
+    "is never rewritten."
 )
 _KEYS_WIDTH = 14
 _NAME_WIDTH = 12
