@@ -9,6 +9,7 @@ import sys
 
 from tuilab.engine.channel import Channel, EndOfRequestsError
 from tuilab.engine.data import preload
+from tuilab.engine.devices import keep_freed_memory
 from tuilab.engine.kernel_loading import compile_in_background, compile_kernel, find_kernel
 from tuilab.engine.server import Server
 
@@ -21,6 +22,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     channel = Channel.take_over_stdio()
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    keep_freed_memory()
     compile_in_background()
     find_kernel()
     preload()

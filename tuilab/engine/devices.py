@@ -1,5 +1,6 @@
 """Where tensors live: names of devices and what this machine offers."""
 
+import ctypes
 import platform
 from pathlib import Path
 
@@ -45,3 +46,14 @@ def cpu_name() -> str:
         return platform.processor() or platform.machine()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
+
+
+def keep_freed_memory() -> None:
+    """Let the C library (glibc) hold on to freed memory: what every step allocates need not be mapped every time."""
+    trim_threshold, mmap_threshold = -1, -3
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(mmap_threshold, 32 << 20)
+    mallopt(trim_threshold, 256 << 20)

@@ -100,6 +100,7 @@ class PackedNetwork:
 
     def __init__(self, layout: Layout, own: Parameters) -> None:
         self._layout, self._own = layout, own
+        self._quick = _pool_before_relu(layout.program)
         slots = parameter_slots(layout.program)
         self._leaves = {slot.offset: own.view(slot).detach().requires_grad_() for slot in slots}
         self._gradients = [own.gradient(slot) for slot in slots]
@@ -232,5 +233,26 @@ def _conv(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: 
         )
         return y.view(batch, replicas, -1, *y.shape[2:]).transpose(0, 1)
     biases = [None] * len(x) if bias is None else list(bias)
-    each = [F.conv2d(a, w, b, stride, padding) for a, w, b in zip(x, weight, biases, strict=True)]
+    last = torch.channels_last
+    each = [
+        F.conv2d(a.contiguous(memory_format=last), w.contiguous(memory_format=last), b, stride, padding)
+        for a, w, b in zip(x, weight, biases, strict=True)
+    ]
     return torch.stack(each) if len(each) > 1 else each[0].unsqueeze(0)
+
+
+def _pool_before_relu(program: Program) -> Program:
+    """The same function with every ReLU behind the maximum that follows it, where it has fewer values to look at."""
+    found: list[Node] = []
+    for node in program:
+        match node:
+            case PoolNode(maximum=True) if found and isinstance(found[-1], ActivationNode):
+                relu = found[-1].kind is ActivationKind.RELU
+                found.insert(len(found) - 1 if relu else len(found), node)
+            case ResidualNode(body):
+                found.append(ResidualNode(_pool_before_relu(body)))
+            case SumNode(branches):
+                found.append(SumNode(tuple(map(_pool_before_relu, branches))))
+            case _:
+                found.append(node)
+    return tuple(found)
