@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.widgets import Input
 
 from tests.tui.lab_store import TINY, lab_of, opened, preset_file
 from tests.tui.screen_text import assert_golden, screen_text
@@ -95,9 +96,10 @@ async def test_settings_change_the_bench_at_once_and_can_be_undone(tmp_path: Pat
         assert lab_of(app).shown.comparison == TINY
 
 
-async def test_a_comparison_is_saved_as_a_file_that_reads_back(tmp_path: Path) -> None:
+async def test_a_comparison_is_saved_as_a_file_that_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
-        await pilot.press("ctrl+s", "ctrl+u", *str(tmp_path / "mine"), "enter")
+        await pilot.press("ctrl+s", "ctrl+u", *"mine", "enter")
         await pilot.pause()
         assert load(tmp_path / "mine.yaml") == lab_of(app).shown.comparison
 
@@ -109,3 +111,28 @@ async def test_the_share_line_on_the_screen_is_the_comparison(tmp_path: Path) ->
         text = screen_text(app).replace("\n", "")
         line = text[text.index("tuilab1:") : text.index("esc closes")]
         assert from_line(line) == TINY
+
+
+async def test_a_candidate_is_written_as_a_module_and_nothing_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        for _ in range(2):
+            await pilot.press("C", "ctrl+u", *"net", "enter")
+            await pilot.pause()
+        text = (tmp_path / "net.py").read_text(encoding="utf-8")
+        compile(text, "net.py", "exec")
+        assert "import torch" in text
+        assert "exists already" in " ".join(screen_text(app).split())
+
+
+async def test_a_share_line_opens_from_the_library(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (app, pilot):
+        await pilot.press("o")
+        await pilot.pause()
+        app.screen.query_one(Input).value = to_line(TINY)
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.pause()
+        assert lab_of(app).shown.comparison == TINY

@@ -9,15 +9,20 @@ from tuilab.spec.errors import LabError
 
 
 def open_interface(arguments: list[str]) -> int:
-    """``tuilab`` and ``tuilab PRESET_OR_FILE``: the interface, until it is left."""
+    """``tuilab``, ``tuilab PRESET_OR_FILE`` and ``tuilab "SHARE LINE"``: the interface, until it is left."""
     if len(arguments) > 1:
         raise LabError(f"unexpected {arguments[1]!r}: give one preset, file or command (see tuilab --help)")
-    path = _find(arguments[0]) if arguments else None
+    from tuilab.spec.share import from_line, is_line
+
+    line = arguments[0] if arguments and is_line(arguments[0]) else None
+    if line is not None:
+        from_line(line)
+    path = _find(arguments[0]) if arguments and line is None else None
     _need_terminal()
     from tuilab.store.home import lab_home
     from tuilab.tui.start import run
 
-    return run(lab_home(), open_path=path)
+    return run(lab_home(), open_path=path, line=line)
 
 
 def attach(arguments: argparse.Namespace) -> int:

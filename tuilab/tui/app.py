@@ -61,7 +61,13 @@ class LabApp(App[None]):
     presets: reactive[tuple["Preset", ...]] = reactive[tuple["Preset", ...]]((), init=False, repaint=False)
 
     def __init__(
-        self, home: Path, attach: str | None = None, open_path: Path | None = None, *, warm: bool = True
+        self,
+        home: Path,
+        attach: str | None = None,
+        open_path: Path | None = None,
+        line: str | None = None,
+        *,
+        warm: bool = True,
     ) -> None:
         """Make the application.
 
@@ -69,6 +75,7 @@ class LabApp(App[None]):
             home: the lab's folder.
             attach: id of an experiment to open.
             open_path: preset file to open.
+            line: share line to open.
             warm: keep an engine waiting, so that an experiment starts at once.
 
         """
@@ -76,7 +83,7 @@ class LabApp(App[None]):
         self.home = home
         self.standby: Standby | None = None
         self._reader: Reader | None = None
-        self._wanted = (attach, open_path)
+        self._wanted = (attach, open_path, line)
         self._warm = warm
         self._held = False
         for theme in themes():
@@ -117,11 +124,13 @@ class LabApp(App[None]):
         self.presets = presets
         for problem in problems:
             self.notify(problem, severity="warning", title="A preset cannot be read")
-        attach, path = self._wanted
+        attach, path, line = self._wanted
         if attach is not None:
             self.open_experiment(attach)
         elif path is not None:
             self.open_file(path)
+        elif line is not None:
+            self.open_line(line)
         if self._warm:
             self.standby = await asyncio.to_thread(self._make_standby)
 
@@ -172,6 +181,18 @@ class LabApp(App[None]):
             self.notify(str(error), severity="error", title="Cannot open")
             return
         self.open_comparison(preset.comparison, preset.name)
+
+    def open_line(self, line: str) -> None:
+        """Open a share line on the bench, or say why not."""
+        from tuilab.spec.errors import LabError
+        from tuilab.spec.share import from_line
+
+        try:
+            comparison = from_line(line)
+        except LabError as error:
+            self.notify(str(error), severity="error", title="Cannot open")
+            return
+        self.open_comparison(comparison, "")
 
     def open_comparison(self, comparison: "Comparison", source: str, *, run: bool = False) -> None:
         """Open a comparison on the bench, and run it if asked."""

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from tuilab.spec.notation import LAYER_NAMES
 from tuilab.tui.lines import letter
 from tuilab.tui.screens.lab_base import LabBase
+from tuilab.tui.screens.lab_rows import LabRows
 
 if TYPE_CHECKING:
     from tuilab.tui.app import LabApp
@@ -36,6 +38,7 @@ class LabCommands(Provider):
         yield from self._candidates()
         yield from self._actions()
         yield from self._presets()
+        yield from self._layers()
 
     def _actions(self) -> Iterator[Found]:
         seen = set()
@@ -51,6 +54,12 @@ class LabCommands(Provider):
         for preset in lab.presets:
             open_it = partial(lab.open_comparison, preset.comparison, preset.name)
             yield f"Open {preset.name}", preset.comparison.title, open_it
+
+    def _layers(self) -> Iterator[Found]:
+        screen = self.screen
+        if isinstance(screen, LabRows):
+            for name in LAYER_NAMES:
+                yield f"Add {name}", "A layer after the row under the cursor", partial(screen.action_row_add, name)
 
     def _candidates(self) -> Iterator[Found]:
         screen = self.screen

@@ -4,13 +4,14 @@ import os
 from pathlib import Path
 
 
-def run(home: Path, attach: str | None = None, open_path: Path | None = None) -> int:
+def run(home: Path, attach: str | None = None, open_path: Path | None = None, line: str | None = None) -> int:
     """Show the interface until it is left.
 
     Args:
         home: the lab's folder.
         attach: id of an experiment to open.
         open_path: preset file to open.
+        line: share line to open.
 
     Returns:
         The process's exit code.
@@ -19,7 +20,7 @@ def run(home: Path, attach: str | None = None, open_path: Path | None = None) ->
     prepare(os.environ)
     from tuilab.tui.app import LabApp
 
-    app = LabApp(home, attach=attach, open_path=open_path)
+    app = LabApp(home, attach=attach, open_path=open_path, line=line)
     app.run()
     return app.return_code or 0
 

@@ -326,4 +326,6 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("pause", "stop"):
             return self.running
+        if action == "go_on":
+            return self.unfinished
         return super().check_action(action, parameters)

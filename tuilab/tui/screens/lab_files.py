@@ -44,6 +44,26 @@ class LabFiles(LabEditing):
         self.bench = replace(self.bench, source=str(path))
         self.notify(f"saved as {path}", timeout=4)
 
+    def action_code(self) -> None:
+        """Write the selected candidate as a PyTorch module."""
+        name = "".join(c if c.isalnum() else "_" for c in self.shown.candidate.name).strip("_").lower()
+        hint = "a Python file that needs nothing but torch"
+        self.ask("code to", f"{name or 'network'}.py", hint, _checked_code, done=self._write_code)
+
+    def _write_code(self, text: str) -> None:
+        from tuilab.analysis.codegen import torch_code
+
+        bench = self.shown
+        try:
+            path = file_of(text, ".py")
+            path.write_text(torch_code(bench.network(bench.candidate), bench.candidate.name), encoding="utf-8")
+        except LabError as error:
+            self.notify(str(error), severity="error")
+        except OSError as error:
+            self.notify(f"{text} cannot be written ({error.strerror}); choose another place", severity="error")
+        else:
+            self.notify(f"written to {path}", timeout=4)
+
     def action_share(self) -> None:
         """Copy the whole comparison as one line of text."""
         from tuilab.tui.screens.share import ShareScreen
@@ -59,7 +79,14 @@ def _checked(bench: Bench, text: str) -> Bench:
     return bench
 
 
-def file_of(text: str) -> Path:
+def _checked_code(bench: Bench, text: str) -> Bench:
+    """Check that the file can be new: nothing that exists is written over."""
+    if file_of(text, ".py").exists():
+        raise LabError(f"{text} exists already; choose another name")
+    return bench
+
+
+def file_of(text: str, suffix: str = ".yaml") -> Path:
     """The file that a person named.
 
     Raises:
@@ -69,8 +96,8 @@ def file_of(text: str) -> Path:
     path = Path(text.strip() or "/").expanduser()
     if not path.name or path.name == "..":
         raise LabError("write the file's name, such as my-comparison.yaml")
-    if path.suffix not in (".yaml", ".yml"):
-        path = path.with_name(f"{path.name}.yaml")
+    if path.suffix not in (suffix, ".yml" if suffix == ".yaml" else suffix):
+        path = path.with_name(f"{path.name}{suffix}")
     if not path.parent.is_dir():
         raise LabError(f"there is no folder {path.parent}; make it first")
     if path.is_dir():

@@ -5,6 +5,8 @@ from textual.binding import Binding, BindingType
 LAB_KEYS: list[BindingType] = [
     Binding("r", "run", "Run", id="lab.run", tooltip="Run this comparison as a new experiment"),
     Binding("space", "pause", "Pause", id="lab.pause", tooltip="Hold the experiment, or go on with it"),
+    Binding("space", "go_on", "Go on", id="lab.go-on",
+            tooltip="Train what is left of an experiment that was stopped, lost or failed"),
     Binding("s", "stop", "Stop", id="lab.stop", tooltip="Stop the running experiment (asks first)"),
     Binding("i,e,enter", "edit", "Notation", id="lab.edit", tooltip="Edit the selected candidate's stack in notation"),
     Binding("m", "match", "Match", id="lab.match", tooltip="Bring the selected candidate's widths to the budget"),
@@ -19,6 +21,8 @@ LAB_KEYS: list[BindingType] = [
     Binding("T", "settings", "Task", id="lab.settings", show=False,
             tooltip="Change the task, the training and the protocol"),
     Binding("ctrl+s", "save", "Save", id="lab.save", show=False, tooltip="Save the comparison as a preset file"),
+    Binding("C", "code", "Code", id="lab.code", show=False,
+            tooltip="Write the candidate as a PyTorch module that needs nothing but torch"),
     Binding("Y", "share", "Share", id="lab.share", show=False,
             tooltip="Copy the comparison as one line that tuilab opens again"),
     Binding("f", "fix", "Mend", id="lab.fix", show=False, tooltip="Mend what the first warning is about"),

@@ -112,9 +112,9 @@ class LabRows(LabEditing):
             return
         self._ask_rows("row", text, "a layer or several; nothing deletes the row", _replaced)
 
-    def action_row_add(self) -> None:
+    def action_row_add(self, text: str = "") -> None:
         """Write a layer that follows the row under the cursor."""
-        self._ask_rows("add", "", "a layer or several: 64 relu · dropout(0.2) · residual(64 relu 64)", _inserted)
+        self._ask_rows("add", text, "a layer or several: 64 relu · dropout(0.2) · residual(64 relu 64)", _inserted)
 
     def action_row_number(self, digit: str) -> None:
         """Type the number of the row under the cursor."""

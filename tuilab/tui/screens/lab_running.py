@@ -114,6 +114,19 @@ class LabRunning(LabEvidence):
         held = self.live.experiment.status is Status.PAUSED
         self._send(resume if held else pause, "going on" if held else "holding after this step")
 
+    def action_go_on(self) -> None:
+        """Train what is left of an experiment that ended before its time."""
+        from tuilab.runner.client import resume
+
+        self._send(resume, "going on where it ended")
+        self.look(now=True)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the watched experiment ended before its time."""
+        ends = (Status.STOPPED, Status.LOST, Status.FAILED)
+        return self.live is not None and self.live.experiment.status in ends
+
     def action_stop(self) -> None:
         """Ask, then stop the running experiment."""
         if self.live is None or not self.running:

@@ -34,6 +34,14 @@ class LibraryScreen(Screen[None]):
         Binding("enter", "open", "Open", id="library.open", tooltip="Open the selected preset or experiment"),
         Binding("r", "run", "Run", id="library.run", tooltip="Run the selected preset or experiment anew"),
         Binding("n", "new", "New", id="library.new", tooltip="Build a comparison from an empty bench"),
+        Binding(
+            "o",
+            "open_file",
+            "Open file",
+            id="library.open-file",
+            show=False,
+            tooltip="Open a preset file by its path, or a share line",
+        ),
         Binding("slash", "filter", "Filter", id="library.filter", tooltip="Show only what contains a text"),
         Binding("d,delete", "delete", "Delete", id="library.delete", tooltip="Delete the selected experiment"),
         Binding("tab", "app.focus_next", "Next list", show=False, id="library.next", tooltip="Go to the other list"),
@@ -249,16 +257,40 @@ class LibraryScreen(Screen[None]):
         if not self.query(Prompt):
             self.mount(Prompt("filter", self.pattern, hint="words that the title or task must contain"))
 
+    def action_open_file(self) -> None:
+        """Type the path of a preset file, or paste a share line."""
+        from tuilab.tui.widgets.prompt import Prompt
+
+        if not self.query(Prompt):
+            self.mount(Prompt("open", hint="the path of a preset file, or a share line"))
+
     def on_prompt_changed(self, message: "Prompt.Changed") -> None:
-        self.pattern = message.value
+        if message.prompt.kind == "filter":
+            self.pattern = message.value
 
     async def on_prompt_accepted(self, message: "Prompt.Accepted") -> None:
         await message.prompt.remove()
         self.query_one("#presets").focus()
+        if message.prompt.kind == "open":
+            self._open_text(message.value)
+
+    def _open_text(self, text: str) -> None:
+        from tuilab.spec.errors import LabError
+        from tuilab.spec.presets import find_preset
+        from tuilab.spec.share import is_line
+
+        if is_line(text):
+            self.lab.open_line(text)
+            return
+        try:
+            self.lab.open_file(find_preset(text.strip()))
+        except LabError as error:
+            self.notify(str(error), severity="error", title="Cannot open")
 
     async def on_prompt_cancelled(self, message: "Prompt.Cancelled") -> None:
         await message.prompt.remove()
-        self.pattern = ""
+        if message.prompt.kind == "filter":
+            self.pattern = ""
         self.query_one("#presets").focus()
 
     def action_clear(self) -> None:
