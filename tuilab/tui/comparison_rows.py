@@ -96,7 +96,7 @@ class ComparisonRows:
             if column.name in widths:
                 spans += self._cell(column.name, widths[column.name], entry, index)
                 spans.append(Span(" "))
-        return tuple(spans)
+        return tuple(spans[:-1])
 
     def _cell(self, name: str, width: int, entry: Entry, index: int) -> Sequence[Span]:
         count, result, live = entry.count, entry.result, entry.live
