@@ -50,6 +50,10 @@ class Lab:
     def engine(self, *options: object) -> tuple[str, ...]:
         return (*ENGINE, *map(str, options))
 
+    def create(self, **changes: object) -> str:
+        """Create an experiment that nobody runs yet."""
+        return client.create_experiment(self.home, comparison(**changes), device="cpu")
+
     def start(self, *options: object, device: str = "cpu", **changes: object) -> str:
         """Create and launch an experiment with a scripted engine."""
         identity = client.create_experiment(self.home, comparison(**changes), device=device)

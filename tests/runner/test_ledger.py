@@ -92,12 +92,27 @@ def test_while_the_disk_is_full_everything_waits_and_is_there_once_space_returns
     assert [astuple(run) for run in lab.reader.runs(lab.identity)] == [astuple(run) for run in lab.ledger.runs.values()]
 
 
-def test_a_store_that_stays_full_ends_the_patience(lab, monkeypatch):
+def test_a_disk_that_stays_full_is_waited_for_and_said(lab, monkeypatch):
+    monkeypatch.setattr(ledger_module, "UNSAVED_SECONDS", 0.0)
+    notes: list[str] = []
+    lab.ledger.tell = notes.append
     lab.fill_disk()
     lab.report(*range(5000))
-    assert not lab.ledger.flush(now=True)
+    for _ in range(3):
+        assert not lab.ledger.flush(now=True)
+    assert "the disk is full" in notes[-1]
+    assert notes[-1].endswith("(5,000 points wait in memory)")
+    lab.fill_disk(full=False)
+    assert lab.ledger.flush(now=True)
+    assert notes[-1] == ""
+
+
+def test_a_store_that_cannot_be_written_for_another_reason_ends_the_patience(lab, monkeypatch):
     monkeypatch.setattr(ledger_module, "UNSAVED_SECONDS", 0.0)
-    with pytest.raises(StoreError, match="the disk is full"):
+    lab.writer.close()
+    lab.report(0)
+    assert not lab.ledger.flush(now=True)
+    with pytest.raises(StoreError, match="cannot be used"):
         lab.ledger.flush(now=True)
 
 
@@ -105,16 +120,24 @@ def test_more_points_than_memory_is_for_end_the_patience(lab, monkeypatch):
     monkeypatch.setattr(ledger_module, "UNSAVED_POINTS", 4000)
     lab.fill_disk()
     lab.report(*range(5000))
-    with pytest.raises(StoreError, match="the disk is full"):
+    with pytest.raises(StoreError, match=r"the disk is full.*5,000 points waited in memory, more than it is for"):
         lab.ledger.flush(now=True)
 
 
-def test_the_last_word_is_written_even_where_the_points_do_not_fit(lab, monkeypatch):
-    monkeypatch.setattr(ledger_module, "UNSAVED_SECONDS", 0.0)
+def test_the_last_word_is_written_even_where_the_points_do_not_fit(lab):
     lab.ledger.flush(now=True)
     lab.fill_disk()
     lab.report(*range(5000))
     lab.ledger.update(replace(lab.ledger.progress, status=Status.FAILED, message="the disk is full"))
-    lab.ledger.close()
+    lab.ledger.close(0.0)
     assert lab.reader.find(lab.identity).message == "the disk is full"
     assert lab.stored() == []
+
+
+def test_the_last_word_is_a_note_where_nothing_can_be_written(lab):
+    notes: list[str] = []
+    lab.ledger.tell = notes.append
+    lab.ledger.update(replace(lab.ledger.progress, status=Status.FAILED, message="the disk is full"))
+    lab.writer.close()
+    lab.ledger.close(hopeless=lambda: True)
+    assert notes[-1] == "failed: the disk is full"

@@ -367,8 +367,8 @@ def test_without_room_for_a_copy_a_store_is_not_updated(tmp_path):
     path = store_file(tmp_path)
     create(path).close()
     connection = connect(path)
-    path.with_name(f"{path.name}.backup-{len(MIGRATIONS)}.part").mkdir()
-    with pytest.raises(StoreError, match="cannot copy the store to .* before it is updated"):
+    path.with_name(f"{path.name}.backup-{len(MIGRATIONS)}").mkdir()
+    with pytest.raises(StoreError, match=r"cannot copy the store to .* before it is updated"):
         migrate(connection, path, (*MIGRATIONS, ("DELETE FROM experiments",)))
     assert version_of(connection, path) == len(MIGRATIONS)
     connection.close()

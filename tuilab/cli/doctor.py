@@ -10,11 +10,14 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from tuilab import __version__
 from tuilab.cli.output import Json, print_json, say
 from tuilab.store.home import lab_home, store_file
+from tuilab.store.rescue import damage, set_aside
+from tuilab.store.schema import on_network
 from tuilab.tui.palette import default_glyphs
 
 _PACKAGES = ("torch", "textual", "plotext", "pydantic", "numpy", "scipy", "scikit-learn", "rich")
@@ -26,7 +29,10 @@ _TORCH_LIMIT = 60
 
 
 def doctor(arguments: argparse.Namespace) -> int:
-    """Print versions, devices, threads, where the lab lives and what the terminal can do."""
+    """Print versions, devices, threads, where the lab lives and what the terminal can do; or set a bad store aside."""
+    if arguments.set_aside:
+        say(f"the damaged store is now {set_aside(lab_home())}; a new one is made with the next experiment")
+        return 0
     report = _report()
     if arguments.json:
         print_json(report)
@@ -87,25 +93,34 @@ def _lab(home: Path) -> dict[str, Json]:
     return {
         "home": str(home),
         "store": f"{store.stat().st_size:,} bytes" if store.exists() else "none yet",
-        "check": _check(store),
+        "check": _check(home),
+        "journal": _journal(store),
         "writable": "yes" if os.access(existing, os.W_OK) else f"no: {existing} cannot be written",
         "free": f"{shutil.disk_usage(existing).free / 2**30:.1f} GiB",
     }
 
 
-def _check(store: Path) -> str:
-    if not store.exists():
+def _check(home: Path) -> str:
+    if not store_file(home).exists():
         return "nothing to check"
+    found = damage(home)
+    return "ok" if found is None else f"damaged: {found}; tuilab doctor --set-aside renames it, and a new one is made"
+
+
+def _journal(store: Path) -> str:
+    """How the store is kept safe while it is written, and whether its file system allows that."""
+    remote = on_network(store)
+    where = "a network file system" if remote else "a local file system"
+    if not store.exists():
+        return f"will be a {'rollback journal' if remote else 'write-ahead log'} on {where}"
     try:
-        connection = sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)
-        try:
-            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        return f"damaged: {error}"
-    return f"{answer} (journal mode {mode})"
+        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
+            ahead = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    except sqlite3.Error:
+        return f"unknown, on {where}"
+    if ahead and remote:
+        return f"write-ahead log on {where}, which is not safe: set TUILAB_HOME to a folder on a local disk"
+    return f"{'write-ahead log' if ahead else 'rollback journal'} on {where}"
 
 
 def _terminal() -> dict[str, Json]:

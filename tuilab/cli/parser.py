@@ -117,7 +117,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_id(export)
     export.add_argument("--to", choices=("csv", "json"), default="csv", help="format (default %(default)s)")
     export.add_argument("--what", choices=("runs", "points"), default="points", help="rows of a CSV")
-    add("doctor", "doctor", "doctor", "versions, devices, where the lab lives, what the terminal can do", json=True)
+    doctor = add(
+        "doctor", "doctor", "doctor", "versions, devices, where the lab lives, what the terminal can do", json=True
+    )
+    doctor.add_argument("--set-aside", action="store_true", help="rename a damaged store, so that a new one is made")
     return parser
 
 

@@ -96,12 +96,13 @@ def _run(home: Path, experiment: str, pool: EnginePool) -> int:
             if not writer.claim(experiment):
                 log.error("experiment %s is not waiting for a runner", experiment)
                 return 1
-        return _supervise(home, experiment, pool)
+        lock.note("")
+        return _supervise(home, experiment, pool, lock)
     finally:
         lock.release()
 
 
-def _supervise(home: Path, experiment: str, pool: EnginePool) -> int:
+def _supervise(home: Path, experiment: str, pool: EnginePool, lock: FileLock) -> int:
     try:
         setting, wanted, past = _read(home, experiment)
     except LabError as error:
@@ -111,8 +112,10 @@ def _supervise(home: Path, experiment: str, pool: EnginePool) -> int:
         return 1
     supervisor = Supervisor(home, experiment, setting, wanted, pool, past)
 
+    supervisor.ledger.tell = lock.note
+
     def terminate(_number: int, _frame: FrameType | None) -> None:
-        supervisor.stop("stopped by a signal to its runner")
+        supervisor.terminate()
 
     signal.signal(signal.SIGTERM, terminate)
     signal.signal(signal.SIGINT, terminate)

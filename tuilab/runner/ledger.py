@@ -2,12 +2,15 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from tuilab.spec.protocol import Points
+from tuilab.store.locks import LAST_WORD
 from tuilab.store.reader import Reader
-from tuilab.store.records import ExperimentRecord, NewPoint, NewRun, Progress, RunRecord
+from tuilab.store.records import ExperimentRecord, NewPoint, NewRun, Progress, RunRecord, Status
 from tuilab.store.schema import StoreError
 from tuilab.store.writer import Writer
 
@@ -16,9 +19,11 @@ FLUSH_SECONDS = 0.1
 HEARTBEAT_SECONDS = 5.0
 """Longest time between two signs of life."""
 UNSAVED_SECONDS = 60.0
-"""How long a store that cannot be written is tried again before the experiment fails."""
-UNSAVED_POINTS = 2_000_000
-"""Most points that are kept for such a store."""
+"""How long a store that cannot be written, say because it is damaged, is tried again before the experiment fails."""
+_POINT_BYTES = 200
+"""Of a point in memory."""
+UNSAVED_POINTS = 64 * 2**20 // _POINT_BYTES
+"""Most points that are kept while the store cannot be written."""
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +64,19 @@ class Ledger:
     """Runs and progress of one experiment.
 
     Changes are kept until a transaction with them has been committed; while the store cannot be written they wait.
+
+    Attributes:
+        runs: by id.
+        progress: as it stands.
+        tell: leaves a note, in place of the last, for people who ask how the experiment is; needs no store.
+
     """
 
     def __init__(self, writer: Writer, experiment: str, past: History = NO_HISTORY) -> None:
         """The ledger of an experiment with this past; without one it has no runs yet."""
         self.runs = {run.id: run for run in past.runs}
         self.progress = past.progress
+        self.tell: Callable[[str], None] = _keep_quiet
         self._writer = writer
         self._experiment = experiment
         self._points: list[NewPoint] = []
@@ -143,28 +155,50 @@ class Ledger:
         if self._failing is not None:
             log.info("the store can be written again")
             self._failing = None
+            self.tell("")
         return True
 
-    def close(self) -> None:
-        """Write everything, however long that takes within bounds; where points do not fit, at least the rest.
+    def close(self, seconds: float = inf, hopeless: Callable[[], bool] = lambda: False) -> None:
+        """Write everything, in the end without the points that do not fit; else leave the message as a note.
 
-        Raises:
-            StoreError: when not even that can be written.
+        Args:
+            seconds: how long that is tried.
+            hopeless: whether to give up earlier.
 
         """
-        try:
-            while not self.flush(now=True):
-                time.sleep(FLUSH_SECONDS)
-        except StoreError:
-            self._points.clear()
-            self._failing = None
-            if not self.flush(now=True):
-                raise
+        deadline = time.monotonic() + seconds
+        while not self._written():
+            if time.monotonic() > deadline or hopeless():
+                self._drop_points()
+                if not self._written():
+                    self.tell(f"{LAST_WORD}{self.progress.message}")
+                return
+            time.sleep(FLUSH_SECONDS)
+
+    def _drop_points(self) -> None:
+        """Give up the points that wait; their runs have not ended then, so that they can be trained again."""
+        log.error("%d points are lost: the store cannot be written", len(self._points))
+        for identity in {point.run for point in self._points}:
+            run = replace(self.runs[identity], status=Status.STOPPED, reason="its points could not be written")
+            self.change(run)
+        self._points.clear()
+
+    def _written(self) -> bool:
+        with suppress(StoreError):
+            return self.flush(now=True)
+        return False
 
     def _complain(self, error: StoreError) -> None:
         clock = time.monotonic()
         if self._failing is None:
             self._failing = clock
             log.warning("%s", error)
-        if clock - self._failing > UNSAVED_SECONDS or len(self._points) > UNSAVED_POINTS:
+        self.tell(f"{error} ({len(self._points):,} points wait in memory)")
+        if len(self._points) > UNSAVED_POINTS:
+            raise StoreError(f"{error} ({len(self._points):,} points waited in memory, more than it is for)")
+        if clock - self._failing > UNSAVED_SECONDS and not error.passing:
             raise error
+
+
+def _keep_quiet(_note: str) -> None:
+    """Leave no note."""

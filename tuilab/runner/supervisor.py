@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import assert_never
 
@@ -38,6 +39,8 @@ STOP_SECONDS = 3.0
 """How long engines may take to stop before they are killed."""
 WARM_ENGINES = 4
 """Most engines that are started before it is known how many are needed; each takes some 300 MB."""
+LAST_SECONDS = 10.0
+"""How long the store of an experiment that fails may take to be writable again."""
 STOPPED = "stopped on request"
 
 log = logging.getLogger(__name__)
@@ -77,6 +80,7 @@ class Supervisor:
         self._wanted = wanted
         self._trouble = ""
         self._stopping: str | None = None
+        self._terminated = False
         self._stop_by: float | None = None
         self._polled = 0.0
 
@@ -106,19 +110,19 @@ class Supervisor:
         if self._stopping is None:
             self._stopping = message
 
+    def terminate(self) -> None:
+        """End the experiment because its runner is to end; what cannot be written now is not waited for."""
+        self._terminated = True
+        self.stop("stopped by a signal to its runner")
+
     def fail(self, message: str) -> None:
-        """Write that the experiment failed, with as much of what waits to be written as the store takes.
-
-        Raises:
-            StoreError: when the store takes nothing.
-
-        """
+        """Write that the experiment failed, with as much of what waits to be written as the store takes."""
         self.crew.kill()
         for run in list(self.ledger.runs.values()):
             if not run.status.ended:
                 self.ledger.change(replace(run, status=Status.FAILED, reason=message))
         self.roster.count_steps()
-        self._end(Status.FAILED, message)
+        self._end(Status.FAILED, message, LAST_SECONDS)
 
     def close(self) -> None:
         """Give back the slots and the store's connection."""
@@ -350,6 +354,7 @@ class Supervisor:
             self._end(Status.FINISHED, "")
         return self.ledger.progress.status
 
-    def _end(self, status: Status, message: str) -> None:
+    def _end(self, status: Status, message: str, seconds: float = inf) -> None:
+        self.crew.release()
         self.ledger.update(replace(self.ledger.progress, status=status, message=message, ended=time.time()))
-        self.ledger.close()
+        self.ledger.close(seconds, lambda: self._terminated)

@@ -3,10 +3,16 @@
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 PROBE_SECONDS = 0.5
 """How long ``acquire`` tries unless told: whoever probes a lock holds it for some microseconds."""
+
+
+LAST_WORD = "failed: "
+"""What a note begins with that says why an experiment failed whose end could not be written."""
+_NOTE_BYTES = 1024
 
 
 class FileLock:
@@ -51,11 +57,29 @@ class FileLock:
             time.sleep(0.01)
         return True
 
+    def note(self, text: str) -> None:
+        """Leave a note in the file for those who find it locked, or left behind; an empty one takes it away.
+
+        Room is made for it beforehand, so that it can be left on a disk that is full. Nothing happens where the lock
+        is not held.
+        """
+        if self._fd is not None:
+            with suppress(OSError):
+                os.pwrite(self._fd, text.encode()[:_NOTE_BYTES].ljust(_NOTE_BYTES, b"\0"), 0)
+
     def release(self) -> None:
         """Let go; nothing happens where the lock is not held."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def read_note(path: Path) -> str:
+    """The note in a lock's file; empty where there is none."""
+    try:
+        return path.read_bytes()[:_NOTE_BYTES].rstrip(b"\0").decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def is_held(path: Path) -> bool:

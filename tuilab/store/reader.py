@@ -12,9 +12,10 @@ from tuilab.analysis.result import Result
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.store.home import experiment_lock, store_file
-from tuilab.store.locks import is_held
+from tuilab.store.locks import LAST_WORD, is_held, read_note
 from tuilab.store.records import ExperimentRecord, Point, RunRecord, Status
 from tuilab.store.rows import (
+    LOST_MESSAGE,
     SELECT_EXPERIMENTS,
     SELECT_POINTS,
     SELECT_RUNS,
@@ -24,7 +25,7 @@ from tuilab.store.rows import (
     result_from_text,
     run_record,
 )
-from tuilab.store.schema import MIGRATIONS, POINT_BITS, StoreError, connect, create, told, version_of
+from tuilab.store.schema import MIGRATIONS, POINT_BITS, StoreError, connect, create, readable, told, version_of
 
 LAUNCH_SECONDS = 8.0
 """How long a runner may take from its start until it holds its experiment's lock."""
@@ -116,7 +117,8 @@ class Reader:
         with self._turn:
             number = self._number(identity)
             rows = self._query(SELECT_RUNS + " WHERE experiment = ? ORDER BY id", (number,))
-        return [run_record(row) for row in rows]
+        with readable(self.path):
+            return [run_record(row) for row in rows]
 
     def points(self, identity: str, after: int = 0, limit: int = 50_000) -> list[Point]:
         """At most ``limit`` points of the experiment beyond rowid ``after``, in the order in which they came."""
@@ -127,7 +129,8 @@ class Reader:
                 SELECT_POINTS + " WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
                 (base + after, base + (1 << POINT_BITS), limit),
             )
-        return [point(row, base) for row in found]
+        with readable(self.path):
+            return [point(row, base) for row in found]
 
     def last_steps(self, identity: str) -> dict[int, int]:
         """The last step of each run of the experiment that has a point, by the run's id."""
@@ -143,7 +146,8 @@ class Reader:
         """What the experiment ran on: versions, platform, devices; empty until it has begun."""
         with self._turn:
             rows = self._query("SELECT environment FROM experiments WHERE id = ?", (identity,))
-        found: dict[str, str] = json.loads(rows[0]["environment"]) if rows else {}
+        with readable(self.path):
+            found: dict[str, str] = json.loads(rows[0]["environment"]) if rows else {}
         return found
 
     def wanted_device(self, identity: str) -> str:
@@ -206,19 +210,29 @@ class Reader:
 
     def _record(self, row: sqlite3.Row) -> ExperimentRecord:
         identity = row["id"]
-        if self._vanished(row):
-            # A runner writes its last word and then lets go of its lock: what was read before may be out of date.
-            row = self._row(identity) or row
-            status = Status.LOST if self._vanished(row) else Status(row["status"])
-        else:
-            status = Status(row["status"])
         try:
-            return experiment_record(row, self._comparison(row), self._result(row), status)
-        except ValueError as error:
+            if self._vanished(row):
+                # A runner writes its last word and then lets go of its lock: what was read before may be out of date.
+                row = self._row(identity) or row
+            status, message = self._state(row)
+            return experiment_record(row, self._comparison(row), self._result(row), status, message)
+        except (ValueError, TypeError) as error:
             raise StoreError(
                 f"experiment {identity} was written by a version of tuilab that this one does not understand;"
                 " update tuilab"
             ) from error
+
+    def _state(self, row: sqlite3.Row) -> tuple[Status, str]:
+        """Status and message: as the store has them, as a note has them that a runner left, or those of a lost one."""
+        status = Status(row["status"])
+        if status.ended:
+            return status, row["message"]
+        note = read_note(experiment_lock(self.home, row["id"]))
+        if not self._vanished(row):
+            return status, note or row["message"]
+        if note.startswith(LAST_WORD):
+            return Status.FAILED, note.removeprefix(LAST_WORD)
+        return Status.LOST, LOST_MESSAGE
 
     def _comparison(self, row: sqlite3.Row) -> Comparison:
         text = row["comparison"]

@@ -84,7 +84,7 @@ def point(row: sqlite3.Row, base: int) -> Point:
 
 
 def experiment_record(
-    row: sqlite3.Row, comparison: Comparison, result: Result | None, status: Status
+    row: sqlite3.Row, comparison: Comparison, result: Result | None, status: Status, message: str
 ) -> ExperimentRecord:
     """A row of ``SELECT_EXPERIMENTS`` as a value, with what was read from its texts and from the locks."""
     return ExperimentRecord(
@@ -92,10 +92,10 @@ def experiment_record(
         comparison=comparison,
         source=row["source"],
         status=status,
-        message=LOST_MESSAGE if status is Status.LOST else row["message"],
+        message=message,
         created=row["created"],
         started=row["started"],
-        ended=row["heartbeat"] if status is Status.LOST else row["ended"],
+        ended=row["heartbeat"] if status.ended and row["ended"] is None else row["ended"],
         device=row["device"],
         planned_steps=row["planned_steps"],
         done_steps=row["done_steps"],

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tuilab.spec.errors import LabError
@@ -82,8 +82,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "smbfs", "afpfs", "9p", "ceph", "lustre", "gpfs", "beegfs", "fuse.sshfs")
 
 
+_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
+
+
 class StoreError(LabError):
-    """The store cannot be read or written."""
+    """The store cannot be read or written.
+
+    Attributes:
+        passing: whether that may pass: the disk is full, or another process has the store locked.
+
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 @contextmanager
@@ -97,18 +109,43 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(_sentence(path, error)) from error
+        raise StoreError(_sentence(path, error), passing=_code(error) in _PASSING) from error
+    except UnicodeDecodeError as error:
+        raise StoreError(_damaged(path, error)) from error
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what comes of rows that hold nonsense, because some bits of the file have changed, into a sentence.
+
+    Raises:
+        StoreError: for them.
+
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise StoreError(_damaged(path, error)) from error
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    return f"the store {path} is damaged ({error}); tuilab doctor --set-aside renames it, and a new one is made"
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 where Python itself raised the error."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
 
 
 def _sentence(path: Path, error: sqlite3.Error) -> str:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    match code:
+    match _code(error):
         case sqlite3.SQLITE_FULL:
             return f"the disk is full: the store {path} cannot grow; free some space"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return f"the store {path} has been locked by another process for {BUSY_SECONDS:.0f} s; try again"
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
-            return f"the store {path} is damaged ({error}); move it aside, and a new one is made"
+            return _damaged(path, error)
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return f"the store {path} cannot be opened for writing; check the permissions of its folder"
         case _:
@@ -172,14 +209,17 @@ def create(path: Path) -> sqlite3.Connection:
 
 
 def migrate(connection: sqlite3.Connection, path: Path, steps: tuple[tuple[str, ...], ...]) -> None:
-    """Bring the schema up to ``len(steps)``, all steps in one transaction.
+    """Bring the schema up to ``len(steps)``, all steps in one transaction, after copying a store that has another.
 
     Raises:
         StoreError: when the store cannot be written.
 
     """
     with told(path):
-        if version_of(connection, path) == 0:
+        version = version_of(connection, path)
+        if 0 < version < len(steps):
+            back_up(connection, path, version)
+        if version == 0:
             connection.execute(f"PRAGMA journal_mode={'DELETE' if on_network(path) else 'WAL'}").fetchone()
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -194,6 +234,28 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: tuple[tuple[str, 
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
+    """Copy the store to ``NAME.backup-VERSION`` beside it, whole or not at all; returns the copy's path.
+
+    Raises:
+        StoreError: when the copy cannot be written.
+
+    """
+    copy = path.with_name(f"{path.name}.backup-{version}")
+    part = copy.with_name(f"{copy.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        with told(part), closing(sqlite3.connect(part)) as target:
+            connection.backup(target)
+        part.replace(copy)
+    except OSError as error:
+        raise StoreError(f"cannot copy the store to {copy} before it is updated ({error.strerror})") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return copy
 
 
 def version_of(connection: sqlite3.Connection, path: Path) -> int:

@@ -142,6 +142,8 @@ class Writer:
         lock = FileLock(experiment_lock(self.home, experiment))
         free = lock.acquire()
         try:
+            if free:
+                lock.note("")
             yield free
         finally:
             lock.release()

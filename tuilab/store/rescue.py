@@ -1,0 +1,49 @@
+"""A store that is damaged: how that is found out, and how it is put aside without losing it."""
+
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+from tuilab.spec.errors import LabError
+from tuilab.store.home import lock_folder, store_file
+from tuilab.store.locks import is_held
+
+_COMPANIONS = ("", "-wal", "-shm", "-journal")
+"""Ends of the names of SQLite's files: the store, its log, the log's index, and the rollback journal."""
+
+
+def damage(home: Path) -> str | None:
+    """What SQLite finds wrong with the lab's store; None where it is whole, or there is none."""
+    path = store_file(home)
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        return str(error)
+    return None if found == "ok" else " ".join(found.split())
+
+
+def set_aside(home: Path) -> Path:
+    """Rename a damaged store, with the files that belong to it, and return its new path.
+
+    Raises:
+        LabError: when the store is not damaged, a runner still uses it, or it cannot be renamed.
+
+    """
+    path = store_file(home)
+    if damage(home) is None:
+        raise LabError(f"the store {path} is not damaged; nothing has been set aside")
+    using = sorted(lock.stem for lock in lock_folder(home).glob("[0-9a-z]*.lock") if is_held(lock))
+    if using:
+        raise LabError(f"the store {path} is in use by {', '.join(using)}; stop what runs before it is set aside")
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    try:
+        for end in reversed(_COMPANIONS):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
+    except OSError as error:
+        raise LabError(f"cannot rename the store {path} ({error.strerror})") from error
+    return aside
