@@ -5,8 +5,10 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.store.records import Status
 from tuilab.tui.live import empty, reduce
@@ -15,13 +17,15 @@ from tuilab.tui.start import over_ssh
 
 POLL_SECONDS = 0.1
 """Between two looks at the store's version while something runs."""
-_ROWS_A_LOOK = 10_000
+_ROWS_A_LOOK = 6_000
 _SURE_SECONDS = 2.0
 """After which the experiment is asked for even where nobody has written: its runner may be gone."""
 
 
 class LabRunning(LabEvidence):
     """The actions on experiments, and the one way in which news of them arrive."""
+
+    _watching = False
 
     def start_watching(self) -> None:
         """Look at the store now, and go on for as long as the experiment runs."""
@@ -30,6 +34,7 @@ class LabRunning(LabEvidence):
         self._painted = 0.0
         self._pace = 0.5 if over_ssh(os.environ) else 0.25
         self._clock = self.set_interval(POLL_SECONDS, self.look)
+        self._watching = True
         self._obey_clock()
         if self.live is not None:
             self.look(now=True)
@@ -49,7 +54,7 @@ class LabRunning(LabEvidence):
         since = moment - self._painted
         version = self.lab.reader.version()
         fresh = version != self._version or self._more or since > _SURE_SECONDS
-        if not now and (since < self._pace or not fresh):
+        if not now and (since < (POLL_SECONDS if self._more else self._pace) or not fresh):
             return
         self._version, self._painted = version, moment
         reader, identity = self.lab.reader, self.live.experiment.id
@@ -66,8 +71,19 @@ class LabRunning(LabEvidence):
             self._clock.pause()
             return
         self._more = len(points) == _ROWS_A_LOOK
+        self._follow_comparison(self.live.experiment.comparison, record.comparison)
         self.live = reduce(self.live, record, runs, points)
         self._obey_clock()
+
+    def _follow_comparison(self, before: Comparison, after: Comparison) -> None:
+        """An experiment that got more seeds takes a bench along that nobody has edited."""
+        if before != after and self.bench is not None and self.bench.comparison == before:
+            self.bench = replace(self.bench, comparison=after, origin=after)
+
+    def on_screen_resume(self) -> None:
+        """Look again: the screen that was over this one may have let the experiment go on."""
+        if self._watching:
+            self.look(now=True)
 
     # Actions
 
@@ -126,6 +142,15 @@ class LabRunning(LabEvidence):
         """Whether the watched experiment ended before its time."""
         ends = (Status.STOPPED, Status.LOST, Status.FAILED)
         return self.live is not None and self.live.experiment.status in ends
+
+    def action_more(self) -> None:
+        """Let an experiment that has ended go on with more final seeds."""
+        from tuilab.tui.screens.more import ask_more
+
+        if self.live is None:
+            self.notify("nothing has been run yet; r runs this comparison", timeout=3)
+        else:
+            ask_more(self.lab, self.live.experiment, partial(self.look, now=True))
 
     def action_stop(self) -> None:
         """Ask, then stop the running experiment."""
