@@ -136,7 +136,7 @@ def _frame(split: Split) -> tuple[FloatArray, FloatArray, FloatArray]:
     """
     x = _flat(_first(split.train))
     mean = x.mean(0)
-    axes = np.linalg.svd(x - mean, full_matrices=False)[2][:2]
+    axes = _svd(x - mean)[1][:2]
     along = (x - mean) @ axes.T
     least, most = along.min(0), along.max(0)
     return mean, axes * least[:, None], axes * (most - least)[:, None]
@@ -164,7 +164,13 @@ def _counted(count: Callable[[], int]) -> int | None:
 
 
 def _rank(values: FloatArray) -> float:
-    return effective_rank(np.linalg.svd(values - values.mean(0), compute_uv=False).tolist())
+    return effective_rank(_svd(values - values.mean(0))[0].tolist())
+
+
+def _svd(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Singular values and right singular vectors; by torch, whose LAPACK keeps to the engine's threads."""
+    _, singular, right = torch.linalg.svd(torch.from_numpy(values), full_matrices=False)
+    return singular.numpy(), right.numpy()
 
 
 def readouts(hidden: Callable[[NDArray[np.float32]], list[FloatArray]], split: Split) -> tuple[float, ...]:
@@ -190,7 +196,9 @@ def _readout(fitted: FloatArray, train: Part, judged: FloatArray, test: Part) ->
     number = int(max(train.targets.max(), test.targets.max())) + 1 if classes else 0
     wanted = np.eye(number)[train.targets.astype(np.int64)] if classes else train.targets.astype(np.float64)
     centre = wanted.mean(0)
-    weight = np.linalg.solve(x.T @ x + _RIDGE * len(x) * np.eye(x.shape[1]), x.T @ (wanted - centre))
+    design, aim = torch.from_numpy(x), torch.from_numpy(wanted - centre)
+    gram = design.T @ design + _RIDGE * len(x) * torch.eye(x.shape[1], dtype=design.dtype)
+    weight = torch.linalg.solve(gram, design.T @ aim).numpy()
     answer = z @ weight + centre
     if classes:
         return float((answer.argmax(1) != test.targets).mean())
