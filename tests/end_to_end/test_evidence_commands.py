@@ -80,6 +80,20 @@ def test_the_preset_in_a_report_gives_the_same_numbers_again(finished: tuple[Pat
     ]
 
 
+def test_an_experiment_goes_on_with_more_seeds_and_says_so(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    listed = json.loads(said(tuilab(folder, "ls", "--json")))
+    first = listed[-1]["experiment"]
+    before = json.loads(said(tuilab(folder, "show", first, "--json")))
+    after = json.loads(said(tuilab(folder, "more", first, "--seeds", "2", "--json")))
+    assert (after["experiment"], after["status"]) == (first, "finished")
+    for old, new in zip(before["candidates"], after["candidates"], strict=True):
+        assert new["metric"]["values"][:3] == old["metric"]["values"]
+        assert len(new["metric"]["values"]) == 5
+    assert "2 of the 5 final seeds were added after the others had been seen" in said(tuilab(folder, "show", first))
+    assert len(json.loads(said(tuilab(folder, "ls", "--json")))) == len(listed)
+
+
 def test_verify_exits_with_0_when_the_verdict_is_the_expected_one(cli: Cli, preset: Path) -> None:
     done = said(cli("verify", str(preset)))
     assert "ok  wide against still: expected better, found better (as expected)" in done

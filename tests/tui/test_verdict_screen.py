@@ -32,6 +32,8 @@ from tuilab.tui.remembered import TableSettings, load_table, save_table
 from tuilab.tui.screens.efficiency import EfficiencyScreen
 from tuilab.tui.screens.evidence import EvidenceScreen, write_report
 from tuilab.tui.screens.lab import LabScreen
+from tuilab.tui.screens.more import seed_choices
+from tuilab.tui.screens.question import QuestionScreen
 from tuilab.tui.screens.verdict import VerdictScreen
 from tuilab.tui.verdict_lines import answer_lines, background_lines, forest
 from tuilab.tui.widgets.line_view import LineView
@@ -429,3 +431,57 @@ def test_a_folder_that_is_gone_sends_the_report_to_the_lab(tmp_path: Path) -> No
         paths = write_report(report_input(reader, reader.find("last")), tmp_path / "gone", tmp_path)
     assert [path.parent for path in paths] == [tmp_path / "reports"] * 2
     assert [path.name for path in paths] == [f"tuilab-{identity}.md", f"tuilab-{identity}.html"]
+
+
+# More seeds -----------------------------------------------------------------------------------------------------------
+
+
+async def test_more_seeds_are_asked_for_and_nothing_happens_without_an_answer(tmp_path: Path) -> None:
+    identity = record(tmp_path)
+    async with shown(tmp_path, "V") as (app, pilot):
+        await pilot.press("plus")
+        await pilot.pause()
+        assert isinstance(app.screen, QuestionScreen)
+        text = screen_text(app)
+        assert "11 more: about what would decide at this effect" in text
+        assert "6 more: as many again" in text
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, VerdictScreen)
+    with Reader(tmp_path) as reader:
+        assert reader.find(identity).comparison == ASKED
+
+
+async def test_a_running_experiment_gets_no_more_seeds(tmp_path: Path) -> None:
+    record(tmp_path, 3, Status.RUNNING)
+    async with shown(tmp_path, "V") as (app, pilot):
+        await pilot.press("plus")
+        await pilot.pause()
+        assert isinstance(app.screen, VerdictScreen)
+        assert "once the experiment has ended" in notices(app)
+
+
+async def test_the_lab_follows_an_experiment_that_got_more_seeds(tmp_path: Path) -> None:
+    identity = record(tmp_path)
+    async with shown(tmp_path, "V") as (app, pilot):
+        with Writer(tmp_path) as writer:
+            assert writer.add_seeds(identity, 4)
+        await pilot.press("escape")
+        await settled(app, pilot)
+        screen = app.screen
+        assert isinstance(screen, LabScreen)
+        assert screen.running
+        assert screen.bench is not None
+        assert not screen.bench.edited
+        assert screen.bench.comparison.protocol.final_seeds == SEEDS + 4
+
+
+def test_the_seeds_on_offer_would_decide_or_are_as_many_again(tmp_path: Path) -> None:
+    record(tmp_path)
+    with Reader(tmp_path) as reader:
+        found = reader.find("last")
+    assert [choice.id for choice in seed_choices(found)] == ["11", "6", "cancel"]
+    assert [choice.id for choice in seed_choices(dataclasses.replace(found, result=None))] == ["6", "cancel"]
+    protocol = ASKED.protocol.model_copy(update={"final_seeds": 9_995})
+    many = dataclasses.replace(found, comparison=ASKED.model_copy(update={"protocol": protocol}))
+    assert [choice.id for choice in seed_choices(many)] == ["cancel"]

@@ -53,8 +53,8 @@ def _count(text: str) -> int:
 
 
 _COMMANDS = (
-    "count", "match", "explain", "code", "presets", "schema", "run", "verify", "ls", "show", "report",
-    "attach", "stop", "pause", "resume", "rm", "export", "logs", "doctor",
+    "count", "match", "explain", "code", "presets", "schema", "run", "more", "verify", "ls", "show", "report",
+    "attach", "stop", "pause", "resume", "rm", "export", "logs", "bundle", "doctor",
 )  # fmt: skip
 
 
@@ -95,6 +95,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(add("run", "run", "run", "run a preset or a preset file and print its table", json=True))
     text = "run a preset and exit 0 when its verdicts are those expected, 1 when not, 3 when it cannot tell"
     _add_run(add("verify", "evidence", "verify", text, json=True), changes=False)
+    further = add("more", "run", "more", "go on with an experiment that has ended, with more final seeds", json=True)
+    add_id(further)
+    further.add_argument("--seeds", type=_count, metavar="N", required=True, help="how many more")
+    further.add_argument("--detach", action="store_true", help="print the experiment's id and return")
     add("ls", "experiments", "ls", "list the experiments", json=True)
     show = add("show", "experiments", "show", "show an experiment: curves, table and verdict", json=True)
     add_id(show)
@@ -117,6 +121,12 @@ def build_parser() -> argparse.ArgumentParser:
     add_id(export)
     export.add_argument("--to", choices=("csv", "json"), default="csv", help="format (default %(default)s)")
     export.add_argument("--what", choices=("runs", "points"), default="points", help="rows of a CSV")
+    logs = add("logs", "logs", "logs", "print an experiment's log")
+    add_id(logs)
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until the experiment has ended")
+    bundle = add("bundle", "logs", "bundle", "write what a fault report needs to a zip file, without private paths")
+    add_id(bundle)
+    bundle.add_argument("-o", "--output", metavar="FILE", help="the file (default tuilab-ID.zip)")
     doctor = add(
         "doctor", "doctor", "doctor", "versions, devices, where the lab lives, what the terminal can do", json=True
     )

@@ -38,7 +38,36 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         say(planned(reader, comparison, arguments.device))
     record = complete(reader, comparison, source, arguments.device, quiet=arguments.json)
-    if arguments.json:
+    return _show(reader, record, as_json=arguments.json)
+
+
+def more(arguments: argparse.Namespace) -> int:
+    """Go on with an experiment that has ended, with more final seeds."""
+    home = lab_home()
+    reader = Reader(home)
+    record = reader.find(arguments.id)
+    if not (arguments.json or arguments.detach):
+        say(planned(reader, _final_runs_only(record.comparison, arguments.seeds), reader.wanted_device(record.id)))
+    client.more(home, record.id, arguments.seeds)
+    if arguments.detach:
+        if arguments.json:
+            print_json({"experiment": record.id, "status": Status.QUEUED.value})
+        else:
+            say(record.id)
+        return 0
+    return _show(reader, follow_to_end(reader, record.id, quiet=arguments.json), as_json=arguments.json)
+
+
+def _final_runs_only(comparison: Comparison, seeds: int) -> Comparison:
+    """A comparison that costs what so many further final seeds cost: nothing is tuned."""
+    protocol = comparison.protocol
+    changes = {"final_seeds": seeds, "lr_grid": protocol.lr_grid[:1], "extend_grid": False}
+    return comparison.model_copy(update={"protocol": protocol.model_copy(update=changes)})
+
+
+def _show(reader: Reader, record: ExperimentRecord, *, as_json: bool) -> int:
+    """Print an experiment that has ended, and return the exit code."""
+    if as_json:
         print_json(document(record))
     else:
         from tuilab.cli.experiments import print_experiment
@@ -63,6 +92,17 @@ def complete(reader: Reader, comparison: Comparison, source: str, device: str, *
 
     """
     identity = client.create_and_launch(reader.home, comparison, source=source, device=device)
+    return follow_to_end(reader, identity, quiet=quiet)
+
+
+def follow_to_end(reader: Reader, identity: str, *, quiet: bool) -> ExperimentRecord:
+    """Show how far an experiment is until it has ended, and return how it ended.
+
+    Raises:
+        LabError: when it has been removed while it ran.
+        KeyboardInterrupt: when the person interrupts; the experiment has been stopped then.
+
+    """
     try:
         return _follow(reader, identity, quiet=quiet)
     except KeyboardInterrupt:

@@ -176,7 +176,13 @@ def resume(home: Path, experiment: str, engine: Sequence[str] | None = None) -> 
             launch(home, experiment, engine)
 
 
-def more(home: Path, experiment: str, seeds: int, engine: Sequence[str] | None = None) -> None:
+def more(
+    home: Path,
+    experiment: str,
+    seeds: int,
+    engine: Sequence[str] | None = None,
+    standby: "Standby | None" = None,
+) -> None:
     """Go on with an experiment that has ended, with more final seeds at the learning rates that it chose.
 
     Nothing of what it found is rewritten: its runs stay, others follow, and its protocol asks for so many seeds more.
@@ -186,6 +192,7 @@ def more(home: Path, experiment: str, seeds: int, engine: Sequence[str] | None =
         experiment: its id.
         seeds: how many more.
         engine: command that starts an engine; None is the real one.
+        standby: has the experiment run, if it is there.
 
     Raises:
         LabError: when there is no such experiment, it has not ended, it may not have so many seeds, or it can no
@@ -203,7 +210,8 @@ def more(home: Path, experiment: str, seeds: int, engine: Sequence[str] | None =
     with Writer(home) as writer:
         if not writer.add_seeds(experiment, seeds):
             raise LabError(f"experiment {experiment} has a runner still, or again; try once more in a moment")
-    launch(home, experiment, engine)
+    if standby is None or not standby.hand_over(experiment):
+        launch(home, experiment, engine)
 
 
 def follow(home: Path, experiment: str, seconds: float = 0.1) -> Iterator[ExperimentRecord]:

@@ -31,6 +31,8 @@ class EvidenceScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "write_report", "Report", id="evidence.report",
                 tooltip="Write the report to files (Markdown and HTML)"),
+        Binding("plus,N", "more", "More seeds", key_display="+", id="evidence.more",
+                tooltip="Let the experiment go on with more final seeds"),
         Binding("escape,q", "close", "Back", id="evidence.close", tooltip="Go back"),
     ]  # fmt: skip
 
@@ -66,7 +68,7 @@ class EvidenceScreen(Screen[None]):
         if record.status.ended:
             self._clock.pause()
         before, self._seen = self._seen, record
-        if before is None or (before.result, before.status) != (record.result, record.status):
+        if before is None or _state(before) != _state(record):
             self.run_worker(self._read(record), group="evidence", exclusive=True)
 
     def refuse(self, sentence: str) -> None:
@@ -115,6 +117,17 @@ class EvidenceScreen(Screen[None]):
         """Go back."""
         self.dismiss()
 
+    def action_more(self) -> None:
+        """Let the experiment go on with more final seeds."""
+        from tuilab.tui.screens.more import ask_more
+
+        if self._seen is not None:
+            ask_more(self.lab, self._seen, self._go_on)
+
+    def _go_on(self) -> None:
+        self._clock.resume()
+        self.look()
+
     def action_write_report(self) -> None:
         """Write the report to two files, and say where."""
         if self.report is None:
@@ -130,6 +143,11 @@ class EvidenceScreen(Screen[None]):
         else:
             names = " and ".join(path.name for path in paths)
             self.notify(f"{names} in {paths[0].parent}", title="Report written", timeout=10)
+
+
+def _state(record: "ExperimentRecord") -> tuple[object, ...]:
+    """What the evidence follows from."""
+    return record.status, record.result, record.comparison
 
 
 def write_report(report: ReportInput, folder: Path, home: Path) -> tuple[Path, ...]:

@@ -47,6 +47,8 @@ LAB_KEYS: list[BindingType] = [
             tooltip="Go to the pane before"),
     Binding("V,v", "verdict", "Verdict", id="lab.verdict",
             tooltip="The answer with its numbers, what it does not show, and the theory"),
+    Binding("N,plus", "more", "More seeds", id="lab.more", show=False, key_display="N",
+            tooltip="Let an ended experiment go on with more final seeds"),
     Binding("E", "efficiency", "Efficiency", id="lab.efficiency",
             tooltip="What each candidate buys for its parameters, compute and time"),
     Binding("z", "zoom", "Zoom", id="lab.zoom", tooltip="Give the whole screen to this pane, or back"),
