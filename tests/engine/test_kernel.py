@@ -6,12 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine.test_agrees_with_torch import BLOBS, DENSE, IMAGES, OPTIMIZERS, RADIAL, TWO_BLOBS
+from tests.engine.test_agrees_with_torch import BLOBS, DENSE, IMAGE, IMAGES, OPTIMIZERS, RADIAL, TWO_BLOBS
 from tuilab.engine.data import make_splits
 from tuilab.engine.kernel_loading import compile_kernel, find_kernel
 from tuilab.engine.layout import lay_out
 from tuilab.engine.pack import Job, Member
-from tuilab.engine.torch_packs import PlanPack
+from tuilab.engine.torch_packs import AutogradPack, PlanPack
 from tuilab.spec.network import Network
 from tuilab.spec.notation import parse
 from tuilab.spec.task import Digits, Plane, Spirals, facts
@@ -41,10 +41,10 @@ def make(kind, stack, task, dtype=torch.float32, seeds=(4, 9), **training):
     return kind(job, [Member(seed, 0.03, splits[seed]) for seed in seeds])
 
 
-def agree(kernel, stack, task, **training):
-    """Losses of every step and scores of the kernel in float32 against the plan in float64."""
+def agree(kernel, stack, task, exact_kind=PlanPack, **training):
+    """Losses of every step and scores of the kernel in float32 against a torch pack in float64."""
     fast = make(kernel, stack, task, **training)
-    exact = make(PlanPack, stack, task, torch.float64, **training)
+    exact = make(exact_kind, stack, task, torch.float64, **training)
     for first, last in ((0, 5), (5, STEPS)):
         np.testing.assert_allclose(fast.run(first, last), exact.run(first, last), rtol=3e-4, atol=1e-5)
     for part in ("train", "val", "test"):
@@ -63,6 +63,34 @@ def test_every_layer_agrees_with_the_plan(kernel, stack):
     assert (dead is None) == (expected is None)
     if expected is not None:
         np.testing.assert_allclose(dead, expected)
+
+
+KNOWN_IMAGE = [
+    *[stack for stack in IMAGE if not any(name in stack for name in ("softmax", "batchnorm", "layernorm"))],
+    "conv(5, 3) relu maxpool(2) conv(9, 2, padding=1) relu maxpool(3, stride=2, padding=1) flatten 7 relu",
+    "conv(3, 3, stride=2, padding=2) tanh avgpool(2, padding=1) conv(2, 1, bias=false) flatten",
+    "avgpool(2) dropout(0.3) conv(17, 3) relu flatten batchnorm dropout(0.2) 5 relu layernorm",
+    "sum(conv(2, 3)|conv(2, 3) relu) maxpool(2, stride=1, padding=1) residual(conv(2, 5, padding=2) relu) flatten",
+    "maxpool(3, stride=3) relu maxpool(2) flatten",
+    "conv(4, 8) relu flatten",
+]
+
+
+@pytest.mark.parametrize("stack", KNOWN_IMAGE)
+@pytest.mark.parametrize("batch_size", [16, 37])
+def test_every_image_layer_agrees_with_autograd(kernel, stack, batch_size):
+    training = {"optimizer": Sgd(momentum=0.9), "batch_size": batch_size}
+    fast, exact = agree(kernel, stack, IMAGES, AutogradPack, **training)
+    np.testing.assert_allclose(fast.parameters(), exact.parameters().numpy(), rtol=1e-3, atol=5e-5)
+    dead, expected = fast.dead_fraction(), exact.dead_fraction()
+    assert (dead is None) == (expected is None)
+    if expected is not None:
+        np.testing.assert_allclose(dead, expected)
+
+
+def test_a_large_image_is_taken_in_parts_of_the_batch(kernel):
+    task = Digits(image=True, shift=24, num_train=60, val_fraction=0.02, test_fraction=0.02)
+    agree(kernel, "conv(16, 3) relu maxpool(2) flatten", task, AutogradPack, batch_size=40, optimizer=Sgd())
 
 
 @pytest.mark.parametrize("optimizer", [o for o in OPTIMIZERS if not isinstance(o, LeastSquares)], ids=str)
@@ -130,7 +158,8 @@ def test_what_the_kernel_does_not_know_it_says(kernel):
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 5), st.booleans(), st.integers(0, 1000))
 def test_products_of_any_size_are_those_of_numpy(rows, inner, vectors, bias, seed):
-    from tuilab.engine.kernel_products import LANES, SLACK, outer, product, scratch_size
+    from tuilab.engine.kernel_products import outer, product, scratch_size
+    from tuilab.engine.kernel_tiles import LANES, SLACK
 
     rng, batch = np.random.default_rng(seed), vectors * LANES
     w, x, d = (

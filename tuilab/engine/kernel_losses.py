@@ -13,8 +13,8 @@ _ZERO, _HALF, _ONE, _TWO, _FOUR = (np.float32(value) for value in (0, 0.5, 1, 2,
 
 
 @compiled
-def loss_and_gradient(kind, work, z_at, d_at, features, batch, padded, labels, numbers, chosen):
-    """Mean loss of a batch; the gradient by the outputs goes to ``d_at``.
+def loss_and_gradient(kind, work, z_at, d_at, features, batch, whole, padded, labels, numbers, chosen):
+    """What some examples add to the mean loss of their batch; the gradient by the outputs goes to ``d_at``.
 
     Args:
         kind: as in ``KINDS``.
@@ -23,6 +23,7 @@ def loss_and_gradient(kind, work, z_at, d_at, features, batch, padded, labels, n
         d_at: offset of the gradient, as large as the outputs.
         features: outputs of the network.
         batch: examples that count.
+        whole: examples of the whole batch that they belong to.
         padded: length of a row.
         labels: (examples,) int64 classes; for the numeric losses unused.
         numbers: (examples, features) float32 targets; for cross-entropy unused.
@@ -31,9 +32,9 @@ def loss_and_gradient(kind, work, z_at, d_at, features, batch, padded, labels, n
     """
     work[d_at : d_at + features * padded] = _ZERO
     if kind == 0:
-        return _cross_entropy(work, z_at, d_at, features, batch, padded, labels, chosen)
+        return _cross_entropy(work, z_at, d_at, features, batch, whole, padded, labels, chosen)
     total = 0.0
-    scale = _ONE / np.float32(batch * features)
+    scale = _ONE / np.float32(whole * features)
     for f in range(features):
         z = work[z_at + f * padded : z_at + f * padded + batch]
         d = work[d_at + f * padded : d_at + f * padded + batch]
@@ -58,11 +59,11 @@ def loss_and_gradient(kind, work, z_at, d_at, features, batch, padded, labels, n
                 square = error * error
                 total += square * square
                 d[b] = _FOUR * scale * square * error
-    return total / (batch * features)
+    return total / (whole * features)
 
 
 @compiled
-def _cross_entropy(work, z_at, d_at, features, batch, padded, labels, chosen):
+def _cross_entropy(work, z_at, d_at, features, batch, whole, padded, labels, chosen):
     top, norm = np.empty(batch, np.float32), np.zeros(batch, np.float32)
     top[:] = work[z_at : z_at + batch]
     for f in range(1, features):
@@ -79,15 +80,15 @@ def _cross_entropy(work, z_at, d_at, features, batch, padded, labels, chosen):
     total = 0.0
     for b in range(batch):
         total += np.log(norm[b]) + top[b] - work[z_at + labels[chosen[b]] * padded + b]
-        norm[b] = _ONE / (norm[b] * np.float32(batch))
+        norm[b] = _ONE / (norm[b] * np.float32(whole))
     for f in range(features):
         d = work[d_at + f * padded : d_at + f * padded + batch]
         for b in range(batch):
             d[b] *= norm[b]
-    share = _ONE / np.float32(batch)
+    share = _ONE / np.float32(whole)
     for b in range(batch):
         work[d_at + labels[chosen[b]] * padded + b] -= share
-    return total / batch
+    return total / whole
 
 
 @compiled

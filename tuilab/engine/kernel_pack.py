@@ -12,6 +12,7 @@ from tuilab.engine.batches import BatchOrder
 from tuilab.engine.data import Part
 from tuilab.engine.kernel_losses import KINDS
 from tuilab.engine.kernel_program import compile_network, kernel_knows, padded_batch
+from tuilab.engine.kernel_tiles import LANES
 from tuilab.engine.kernel_updates import describe
 from tuilab.engine.layout import Layout, parameter_slots
 from tuilab.engine.pack import (
@@ -43,6 +44,10 @@ _State: TypeAlias = tuple[
 _Examples: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]
 
 
+_CACHED = 1 << 18
+"""Floats of the largest activation that are taken through the network at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Replica:
     """What one replica owns; ``state`` and ``parts`` are as ``kernel.train`` takes them."""
@@ -66,10 +71,12 @@ class KernelPack:
             _make_replica(job, member, row, gradients)
             for member, row in zip(members, initial_values(job, members).numpy(), strict=True)
         ]
-        self._padded = padded_batch(self._replicas[0].order.batch_size)
-        self._training = compile_network(job.layout, self._padded)
-        self._evaluation = compile_network(job.layout, _EVALUATED)
-        self._work = np.zeros(max(self._training.size, self._evaluation.size), dtype=np.float32)
+        self._padded = _examples_at_once(job.layout, self._replicas[0].order.batch_size)
+        self._training = compile_network(job.layout, self._padded, training=True)
+        self._evaluated = min(_EVALUATED, _examples_at_once(job.layout, _EVALUATED))
+        self._evaluation = compile_network(job.layout, self._evaluated, training=False)
+        self._work = np.zeros(self._training.size, dtype=np.float32)
+        self._evaluation_work = np.zeros(self._evaluation.size, dtype=np.float32)
 
     @staticmethod
     def knows(job: Job) -> bool:
@@ -129,16 +136,23 @@ class KernelPack:
         """Mean loss and metric; marks in ``alive``, if it is not empty, the ReLU units above zero on any example."""
         loss, metric = kernel.evaluate(
             self._evaluation.code,
-            self._work,
+            self._evaluation_work,
             replica.state,
             replica.parts[part],
             self._count(part),
-            _EVALUATED,
+            self._evaluated,
             KINDS[self._job.loss],
             self._evaluation.relu,
             alive,
         )
         return loss, metric
+
+
+def _examples_at_once(layout: Layout, batch: int) -> int:
+    """Examples to take through the network at once: what the cache holds, or all if they depend on each other."""
+    if layout.batchnorm_channels:
+        return padded_batch(batch)
+    return min(padded_batch(batch), max(LANES, _CACHED // layout.widest // LANES * LANES))
 
 
 def _make_replica(job: Job, member: Member, values: NDArray[np.float32], gradients: NDArray[np.float32]) -> _Replica:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from tuilab.engine import kernel
 from tuilab.engine.kernel_elementwise import KINDS
-from tuilab.engine.kernel_products import LANES, SLACK, scratch_size
+from tuilab.engine.kernel_products import scratch_size
+from tuilab.engine.kernel_tiles import LANES, SLACK
 from tuilab.engine.layout import (
     ActivationNode,
     BatchNormNode,
@@ -28,7 +29,7 @@ from tuilab.engine.layout import (
     SumNode,
     nodes,
 )
-from tuilab.engine.plan import plans_know
+from tuilab.engine.packed import pool_before_relu
 from tuilab.engine.random import drop_threshold
 from tuilab.spec.layers import ActivationKind
 
@@ -38,10 +39,21 @@ Floats: TypeAlias = NDArray[np.float64]
 
 def kernel_knows(layout: Layout) -> bool:
     """Whether the kernel has instructions for every layer."""
-    odd = {ActivationKind.SOFTMAX}
-    return plans_know(layout) and not any(
-        isinstance(node, ActivationNode) and node.kind in odd for node in nodes(layout.program)
-    )
+    return all(map(_knows, nodes(layout.program)))
+
+
+def _knows(node: Node) -> bool:
+    match node:
+        case ActivationNode(kind):
+            return kind in KINDS or kind is ActivationKind.IDENTITY
+        case BatchNormNode():
+            return len(node.shape) == 1
+        case LayerNormNode(weight):
+            return len(weight.shape) == 1
+        case LinearNode():
+            return node.trainable
+        case _:
+            return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +61,33 @@ class KernelProgram:
     """What the kernel follows for batches of one padded size.
 
     Attributes:
-        code: instructions forward (instructions, FIELDS) and a float for each, the same backward, and places: offsets
-            of input, output and gradient by the output, number of outputs, offset of scratch.
-        relu: (layers, 2), offset and number of units of each ReLU's output.
+        code: as ``kernel.train`` takes it.
+        relu: (layers, 3), offset, number of units and pixels a unit of each ReLU's output.
         size: floats that the work array needs.
 
     """
 
-    code: tuple[Codes, Floats, Codes, Floats, Codes]
+    code: tuple[Codes, Floats, Codes, Floats, Codes, Codes]
     relu: Codes
     size: int
 
 
-def compile_network(layout: Layout, padded: int) -> KernelProgram:
-    """Instructions for batches padded to ``padded`` examples, a multiple of ``LANES``."""
+def compile_network(layout: Layout, padded: int, *, training: bool) -> KernelProgram:
+    """Instructions for ``padded`` examples at once, a multiple of ``LANES``."""
     writer = _Writer(padded)
-    start = writer.place(prod(layout.in_shape))
-    value, back = writer.program(layout.program, _Value(start, prod(layout.in_shape), disposable=False))
+    features = prod(layout.in_shape)
+    start = writer.place(features)
+    program = pool_before_relu(layout.program) if training else layout.program
+    value, back = writer.program(program, _Value(start, features, disposable=False))
     gradient = writer.place(value.features)
-    back(gradient)
+    if training:
+        back(gradient)
     scratch = writer.place_floats(writer.scratch)
     places = np.array([start, value.at, gradient, value.features, scratch], dtype=np.int64)
+    tables = np.concatenate([np.zeros(1, dtype=np.int64), *writer.tables])
     return KernelProgram(
-        (*writer.forward.arrays(), *writer.backward.arrays(), places),
-        np.array(writer.relu, dtype=np.int64).reshape(-1, 2),
+        (*writer.forward.arrays(), *writer.backward.arrays(), tables, places),
+        np.array(writer.relu, dtype=np.int64).reshape(-1, 3),
         writer.size + SLACK,
     )
 
@@ -119,8 +134,11 @@ class _Writer:
     def __init__(self, padded: int) -> None:
         self.padded = padded
         self.forward, self.backward = _Listing(), _Listing()
-        self.relu: list[tuple[int, int]] = []
-        self.size = self.scratch = self.num_stats = 0
+        self.relu: list[tuple[int, int, int]] = []
+        self.tables: list[Codes] = []
+        self.size = self.num_stats = 0
+        self.scratch = max(LANES, padded)
+        self._num_table = 1
         self._free: dict[int, list[int]] = {}
         self._needs_gradient = False
 
@@ -158,8 +176,8 @@ class _Writer:
         match node:
             case LinearNode(weight, bias):
                 return self._linear(x, weight, -1 if bias is None else bias.offset)
-            case ActivationNode(kind, slope):
-                return self._activation(x, kind, slope)
+            case ActivationNode():
+                return self._activation(x, node)
             case DropoutNode(p, index):
                 return self._dropout(x, p, index)
             case LayerNormNode():
@@ -172,8 +190,10 @@ class _Writer:
                 return self._sum((body,), x, skip=True)
             case SumNode(branches):
                 return self._sum(branches, x, skip=False)
-            case ConvNode() | PoolNode():
-                raise AssertionError("the kernel knows dense stacks only")
+            case ConvNode():
+                return self._convolution(x, node)
+            case PoolNode():
+                return self._pool(x, node)
             case _:
                 assert_never(node)
 
@@ -192,20 +212,85 @@ class _Writer:
 
         return _Value(y, rows, disposable=True), back
 
-    def _activation(self, x: _Value, kind: ActivationKind, slope: float) -> tuple[_Value, _Back]:
+    def _activation(self, x: _Value, node: ActivationNode) -> tuple[_Value, _Back]:
+        kind, slope = node.kind, node.negative_slope
         if kind is ActivationKind.IDENTITY:
             return x, _same
         in_place = x.disposable and kind not in (ActivationKind.GELU, ActivationKind.SILU)
         y = x.at if in_place else self.place(x.features)
         self.forward.add(kernel.ACTIVATE, x.at, y, x.features, KINDS[kind], number=slope)
         if kind is ActivationKind.RELU:
-            self.relu.append((y, x.features))
+            units = node.shape[0]
+            self.relu.append((y, units, x.features // units))
 
         def back(d: int) -> int:
             self.backward.add(kernel.ACTIVATE_BACK, d, x.at, y, x.features, KINDS[kind], number=slope)
             return d
 
         return _Value(y, x.features, disposable=False), back
+
+    def _convolution(self, x: _Value, node: ConvNode) -> tuple[_Value, _Back]:
+        outs, channels, size, _ = node.weight.shape
+        border, (height, width) = node.padding, node.in_shape[1:]
+        tall, wide = height + 2 * border, width + 2 * border
+        rows, columns = ((side - size) // node.stride + 1 for side in (tall, wide))
+        first, self._needs_gradient = not self._needs_gradient, True
+        bias = -1 if node.bias is None else node.bias.offset
+        source, edges = x.at, (channels, height, width, border)
+        if border:
+            source = self.place(channels * tall * wide)
+            self.forward.add(kernel.PAD, x.at, source, *edges)
+        y, table = self.place(outs * rows * columns), self._tabulate(channels, outs, size, tall, wide)
+        shape = (node.weight.offset, bias, channels, tall, wide, outs, rows, columns, size, node.stride, table)
+        self.forward.add(kernel.CONVOLVE, source, y, *shape)
+
+        def back(d: int) -> int:
+            dx = -1 if first else self._gradient_place(channels * tall * wide)
+            spread = -1 if first else self.place(outs * (tall + size - 1) * (wide + size - 1))
+            self.backward.add(kernel.CONVOLVE_BACK, source, d, dx, *shape, spread)
+            self._release(outs * rows * columns, d)
+            if first or not border:
+                return dx
+            cropped = self._gradient_place(x.features)
+            self.backward.add(kernel.CROP, dx, cropped, *edges)
+            self._release(channels * tall * wide, dx)
+            return cropped
+
+        return _Value(y, outs * rows * columns, disposable=True), back
+
+    def _tabulate(self, channels: int, outs: int, size: int, height: int, width: int) -> int:
+        """Offsets of weights and pixels of a convolution's window, forward and back; where they begin in the tables."""
+        c, o, i, j = np.arange(channels), np.arange(outs), np.arange(size)[:, None], np.arange(size)
+        window = (i * width + j).ravel()
+        back = ((size - 1 - i) * (width + size - 1) + size - 1 - j).ravel()
+        spread = (height + size - 1) * (width + size - 1)
+        parts = [
+            np.arange(channels * size * size),
+            (c[:, None] * height * width + window).ravel() * self.padded,
+            (o[:, None] * channels * size * size + np.arange(size * size)).ravel(),
+            (o[:, None] * spread + back).ravel() * self.padded,
+        ]
+        begin = self._num_table
+        self.tables += parts
+        self._num_table += sum(map(len, parts))
+        return begin
+
+    def _pool(self, x: _Value, node: PoolNode) -> tuple[_Value, _Back]:
+        channels, height, width = node.in_shape
+        size, stride, border = node.kernel_size, node.stride, node.padding
+        rows, columns = ((side + 2 * border - size) // stride + 1 for side in (height, width))
+        features = channels * rows * columns
+        y = self.place(features)
+        shape = (channels, height, width, rows, columns, size, stride, border, int(node.maximum))
+        self.forward.add(kernel.POOL, x.at, y, *shape)
+
+        def back(d: int) -> int:
+            dx = self._gradient_place(x.features)
+            self.backward.add(kernel.POOL_BACK, x.at, y, d, dx, *shape)
+            self._release(features, d)
+            return dx
+
+        return _Value(y, features, disposable=not node.maximum), back
 
     def _dropout(self, x: _Value, p: float, index: int) -> tuple[_Value, _Back]:
         y, mask = self.place(x.features), self.place(x.features)

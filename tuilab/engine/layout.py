@@ -64,13 +64,14 @@ class LinearNode:
 
 @dataclass(frozen=True, slots=True)
 class ConvNode:
-    """A convolution with weight (out, in, kernel, kernel)."""
+    """A convolution with weight (out, in, kernel, kernel) of images ``in_shape``."""
 
     weight: Slot
     bias: Slot | None
     init: Init | None
     stride: int
     padding: int
+    in_shape: Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +102,23 @@ class LayerNormNode:
 
 @dataclass(frozen=True, slots=True)
 class BatchNormNode:
-    """Batch normalisation number ``index`` of the network, with scale and shift per channel."""
+    """Batch normalisation number ``index`` of the network, with scale and shift per channel, of inputs ``shape``."""
 
     weight: Slot
     bias: Slot
     index: int
+    shape: Shape
 
 
 @dataclass(frozen=True, slots=True)
 class PoolNode:
-    """Maximum or mean over windows."""
+    """Maximum or mean over windows of images ``in_shape``."""
 
     maximum: bool
     kernel_size: int
     stride: int
     padding: int
+    in_shape: Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +282,7 @@ class _Builder:
                 return LinearNode(self._slot(width, shape[-1]), self._slot(width) if bias else None, init, trainable)
             case Conv(channels, kernel, stride, padding, bias, init):
                 weight = self._slot(channels, shape[0], kernel, kernel)
-                return ConvNode(weight, self._slot(channels) if bias else None, init, stride, padding)
+                return ConvNode(weight, self._slot(channels) if bias else None, init, stride, padding, shape)
             case Activation(kind, slope):
                 return ActivationNode(kind, slope, shape)
             case Dropout(p):
@@ -290,9 +293,9 @@ class _Builder:
                 return LayerNormNode(self._slot(*normalised), self._slot(*normalised))
             case BatchNorm():
                 self.channels.append(shape[0])
-                return BatchNormNode(self._slot(shape[0]), self._slot(shape[0]), len(self.channels) - 1)
+                return BatchNormNode(self._slot(shape[0]), self._slot(shape[0]), len(self.channels) - 1, shape)
             case MaxPool(kernel, pool_stride, padding) | AvgPool(kernel, pool_stride, padding):
-                return PoolNode(isinstance(layer, MaxPool), kernel, pool_stride or kernel, padding)
+                return PoolNode(isinstance(layer, MaxPool), kernel, pool_stride or kernel, padding, shape)
             case Flatten():
                 return FlattenNode()
             case Residual(body):

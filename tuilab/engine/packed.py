@@ -100,7 +100,7 @@ class PackedNetwork:
 
     def __init__(self, layout: Layout, own: Parameters) -> None:
         self._layout, self._own = layout, own
-        self._quick = _pool_before_relu(layout.program)
+        self._quick = pool_before_relu(layout.program)
         slots = parameter_slots(layout.program)
         self._leaves = {slot.offset: own.view(slot).detach().requires_grad_() for slot in slots}
         self._gradients = [own.gradient(slot) for slot in slots]
@@ -241,7 +241,7 @@ def _conv(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: 
     return torch.stack(each) if len(each) > 1 else each[0].unsqueeze(0)
 
 
-def _pool_before_relu(program: Program) -> Program:
+def pool_before_relu(program: Program) -> Program:
     """The same function with every ReLU behind the maximum that follows it, where it has fewer values to look at."""
     found: list[Node] = []
     for node in program:
@@ -250,9 +250,9 @@ def _pool_before_relu(program: Program) -> Program:
                 relu = found[-1].kind is ActivationKind.RELU
                 found.insert(len(found) - 1 if relu else len(found), node)
             case ResidualNode(body):
-                found.append(ResidualNode(_pool_before_relu(body)))
+                found.append(ResidualNode(pool_before_relu(body)))
             case SumNode(branches):
-                found.append(SumNode(tuple(map(_pool_before_relu, branches))))
+                found.append(SumNode(tuple(map(pool_before_relu, branches))))
             case _:
                 found.append(node)
     return tuple(found)

@@ -24,7 +24,7 @@ def wave_size(layout: Layout) -> int:
 def make_packs(job: Job, members: Sequence[Member]) -> list[tuple[Pack, list[int]]]:
     """Packs, each with the positions of its members; equal learning rates stand together for the optimiser's sake."""
     kind = _kind(job)
-    size = _pack_size(job, len(members))
+    size = 1 if kind is AutogradPack and _convolves(job) else len(members)
     by_rate = sorted(range(len(members)), key=lambda position: members[position].lr)
     chosen = [by_rate[begin : begin + size] for begin in range(0, len(members), size)]
     return [(kind(job, [members[position] for position in positions]), positions) for positions in chosen]
@@ -35,15 +35,12 @@ def _kind(job: Job) -> Callable[[Job, Sequence[Member]], Pack]:
     special = special_pack(job)
     if special is not None:
         return special
-    if not plans_know(job.layout):
-        return AutogradPack
     kernel = find_kernel() if job.device.type == "cpu" and job.dtype == torch.float32 else None
     if kernel is not None and kernel.knows(job):
         return kernel
-    return PlanPack
+    return PlanPack if plans_know(job.layout) else AutogradPack
 
 
-def _pack_size(job: Job, count: int) -> int:
-    """Convolutions run fastest one replica at a time on a CPU; everything else gains from company."""
-    convolves = any(isinstance(node, ConvNode) for node in nodes(job.layout.program))
-    return 1 if convolves and job.device.type == "cpu" else count
+def _convolves(job: Job) -> bool:
+    """Whether autograd is fastest one replica at a time: convolutions on a CPU are."""
+    return job.device.type == "cpu" and any(isinstance(node, ConvNode) for node in nodes(job.layout.program))

@@ -1,0 +1,157 @@
+"""Images in the compiled kernel: convolutions, pooling and padding.
+
+An image is (channels, height, width, padded batch): a pixel is a row of the batch, and a row of pixels one long stretch
+of numbers. A convolution is then a product of its weights with rows of pixels that begin at the offsets of its window,
+and its derivatives are products of the same kind; no window is ever copied.
+"""
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, var-annotated"
+# ruff: noqa: ANN001, ANN201, ANN202
+
+import numpy as np
+from numba.np.unsafe.ndarray import to_fixed_tuple
+
+from tuilab.engine.kernel_elementwise import compiled
+from tuilab.engine.kernel_norms import row_sums
+from tuilab.engine.kernel_products import add_dots, indexed_product
+from tuilab.engine.kernel_tiles import LANES, add_scaled, give_to_maximum, take_maximum
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@compiled
+def convolve(work, values, tables, line, padded):
+    """Y = convolution of x; see ``kernel_program`` for the fields of ``line``."""
+    x, y, weight, bias, channels, _, width, outs, rows, columns, size, stride, table = to_fixed_tuple(line[1:14], 13)
+    inner, out_row = channels * size * size, columns * padded
+    windows = table + inner
+    if stride == 1:
+        for i in range(rows):
+            indexed_product(
+                work, y + i * out_row, rows * out_row, values, weight, inner, table,
+                work, x + i * width * padded, windows, values, bias, outs, inner, out_row, tables,
+            )  # fmt: skip
+        return
+    for i in range(rows):
+        for j in range(columns):
+            indexed_product(
+                work, y + i * out_row + j * padded, rows * out_row, values, weight, inner, table,
+                work, x + (i * width + j) * stride * padded, windows, values, bias, outs, inner, padded, tables,
+            )  # fmt: skip
+
+
+@compiled
+def convolve_back(work, values, gradients, tables, line, scratch, padded):
+    """Gradients of weight and bias from that of the output, and that of the input unless its place is below 0."""
+    x, d, dx, weight, bias, channels, height, width, outs, rows, columns, size, stride, table, spread = to_fixed_tuple(
+        line[1:16], 15
+    )
+    inner, out_row = channels * size * size, columns * padded
+    windows = table + inner
+    gradients[weight : weight + outs * inner] = _ZERO
+    if stride == 1:
+        add_dots(
+            gradients, weight, work, d, rows * out_row, x, windows, outs, inner,
+            rows, out_row, width * padded, out_row, tables, scratch,
+        )  # fmt: skip
+    else:
+        for i in range(rows):
+            add_dots(
+                gradients, weight, work, d + i * out_row, rows * out_row, x + i * stride * width * padded, windows,
+                outs, inner, columns, padded, stride * padded, padded, tables, scratch,
+            )  # fmt: skip
+    if bias >= 0:
+        row_sums(gradients, bias, work, d, outs, rows * out_row)
+    if dx < 0:
+        return
+    _spread(work, d, spread, outs, rows, columns, height + size - 1, width + size - 1, size, stride, padded)
+    weights_back, spread_back = windows + inner, windows + inner + outs * size * size
+    for i in range(height):
+        indexed_product(
+            work, dx + i * width * padded, height * width * padded, values, weight, size * size, weights_back,
+            work, spread + i * (width + size - 1) * padded, spread_back, values, -1,
+            channels, outs * size * size, width * padded, tables,
+        )  # fmt: skip
+
+
+@compiled
+def _spread(work, d, spread, outs, rows, columns, height, width, size, stride, padded):
+    """Put each pixel of a gradient where its window begins, ``size - 1`` into an image that is zero elsewhere."""
+    for o in range(outs):
+        for i in range(rows):
+            for j in range(columns):
+                source = d + ((o * rows + i) * columns + j) * padded
+                target = spread + ((o * height + i * stride + size - 1) * width + j * stride + size - 1) * padded
+                work[target : target + padded] = work[source : source + padded]
+
+
+@compiled
+def pad(work, line, padded):
+    """Put an image into the middle of a larger one whose border stays zero."""
+    x, y, channels, height, width, border = to_fixed_tuple(line[1:7], 6)
+    across = width + 2 * border
+    for c in range(channels):
+        for i in range(height):
+            source = x + (c * height + i) * width * padded
+            target = y + ((c * (height + 2 * border) + i + border) * across + border) * padded
+            work[target : target + width * padded] = work[source : source + width * padded]
+
+
+@compiled
+def crop(work, line, padded):
+    """Take an image out of the middle of a larger one."""
+    y, x, channels, height, width, border = to_fixed_tuple(line[1:7], 6)
+    across = width + 2 * border
+    for c in range(channels):
+        for i in range(height):
+            target = x + (c * height + i) * width * padded
+            source = y + ((c * (height + 2 * border) + i + border) * across + border) * padded
+            work[target : target + width * padded] = work[source : source + width * padded]
+
+
+@compiled
+def pool(work, line, padded):
+    """Maximum or mean over windows; what lies outside the image counts as no maximum, and as zero in a mean."""
+    x, y, channels, height, width, rows, columns, size, stride, border, maximum = to_fixed_tuple(line[1:12], 11)
+    share = _ONE / np.float32(size * size)
+    work[y : y + channels * rows * columns * padded] = -np.inf if maximum else _ZERO
+    for c in range(channels):
+        for i in range(rows):
+            top, bottom = max(0, i * stride - border), min(height, i * stride - border + size)
+            for j in range(columns):
+                left, right = max(0, j * stride - border), min(width, j * stride - border + size)
+                at = y + ((c * rows + i) * columns + j) * padded
+                for row in range(top, bottom):
+                    for begin in range(
+                        x + ((c * height + row) * width + left) * padded,
+                        x + ((c * height + row) * width + right) * padded,
+                        padded,
+                    ):
+                        for b in range(0, padded, LANES):
+                            if maximum:
+                                take_maximum(work, at + b, begin + b)
+                            else:
+                                add_scaled(work, at + b, begin + b, share)
+
+
+@compiled
+def pool_back(work, line, taken, padded):
+    """The gradient of the input; of equal maxima in a window the first gets it. ``taken`` is scratch for a row."""
+    x, y, d, dx, channels, height, width, rows, columns, size, stride, border, maximum = to_fixed_tuple(line[1:14], 13)
+    share = _ONE / np.float32(size * size)
+    work[dx : dx + channels * height * width * padded] = _ZERO
+    for c in range(channels):
+        for i in range(rows):
+            top, bottom = max(0, i * stride - border), min(height, i * stride - border + size)
+            for j in range(columns):
+                left, right = max(0, j * stride - border), min(width, j * stride - border + size)
+                at = ((c * rows + i) * columns + j) * padded
+                work[taken : taken + padded] = _ZERO
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        begin = ((c * height + row) * width + column) * padded
+                        for b in range(0, padded, LANES):
+                            from_at, to_at = at + b, begin + b
+                            if maximum:
+                                give_to_maximum(work, dx + to_at, d + from_at, x + to_at, y + from_at, taken + b)
+                            else:
+                                add_scaled(work, dx + to_at, d + from_at, share)

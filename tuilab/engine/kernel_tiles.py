@@ -1,0 +1,350 @@
+"""Register tiles of the compiled kernel, written in LLVM's vector instructions.
+
+The products of a small network are too small for a BLAS call each. These tiles keep their results in vector registers,
+are generic over sizes, and take matrices as flat arrays with offsets. LLVM maps the vectors to whatever the processor
+has. A row of activations is one feature of the whole batch, so the batch is the vectors' dimension; it is padded to
+``LANES``.
+"""
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, var-annotated"
+# ruff: noqa: ANN001, ANN201, ANN202
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from llvmlite import binding, ir
+from numba import types
+from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Builder: TypeAlias = ir.IRBuilder
+    Number: TypeAlias = ir.Value
+
+_WIDE = bool(binding.get_host_cpu_features().get("avx512f", False))
+LANES = 16 if _WIDE else 8
+"""Floats in a vector."""
+ROWS = 8 if _WIDE else 4
+"""Rows of a tile of ``product``; it is two vectors wide."""
+SIDE = 4
+"""Rows of A in a ``dot_tile``; it has ``LANES // SIDE`` rows of B."""
+SLACK = 4096
+"""Floats that must follow the last matrix of a buffer, because tiles at an edge read past it."""
+
+_FLOAT = ir.FloatType()
+_VECTOR = ir.VectorType(_FLOAT, LANES)
+_MASK = ir.VectorType(ir.IntType(32), LANES)
+_INT = ir.IntType(64)
+_FLAGS = ("contract", "nsz")
+
+
+def _load_vector(builder: "Builder", base: "Number", index: "Number") -> "Number":
+    address = builder.bitcast(builder.gep(base, [index]), _VECTOR.as_pointer())
+    load = builder.load(address)
+    load.align = 4
+    return load
+
+
+def _store_vector(builder: "Builder", base: "Number", index: "Number", value: "Number") -> None:
+    address = builder.bitcast(builder.gep(base, [index]), _VECTOR.as_pointer())
+    builder.store(value, address).align = 4
+
+
+def _splat(builder: "Builder", value: "Number") -> "Number":
+    single = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(single, ir.Constant(_VECTOR, ir.Undefined), ir.Constant(_MASK, [0] * LANES))
+
+
+def _multiply_add(builder: "Builder", a: "Number", b: "Number", c: "Number") -> "Number":
+    return builder.fadd(builder.fmul(a, b, flags=_FLAGS), c, flags=_FLAGS)
+
+
+def _loop(
+    builder: "Builder",
+    count: "Number",
+    carried: "list[Number]",
+    body: "Callable[[Number, list[Number]], list[Number]]",
+) -> "list[Number]":
+    """``for index in range(count): carried = body(index, carried)`` for at least one index."""
+    before = builder.block
+    start, end = builder.append_basic_block("tile"), builder.append_basic_block("tile.end")
+    builder.branch(start)
+    builder.position_at_end(start)
+    index = builder.phi(_INT)
+    index.add_incoming(ir.Constant(_INT, 0), before)
+    state = []
+    for value in carried:
+        phi = builder.phi(value.type)
+        phi.add_incoming(value, before)
+        state.append(phi)
+    results = body(index, state)
+    following = builder.add(index, ir.Constant(_INT, 1))
+    index.add_incoming(following, builder.block)
+    for phi, value in zip(state, results, strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, count), start, end)
+    builder.position_at_end(end)
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Matrices:
+    """What a tile works on: C = bias + A B.
+
+    Attributes:
+        c, a, b, bias: addresses of flat arrays.
+        c_at, c_row: offset and row length of C; for A its strides along rows and columns; for B its row length.
+        bias_at: offset of the bias, below 0 for none.
+        inner: columns of A and rows of B.
+        tables: address of int64 offsets, or None. With it, ``a_column`` and ``b_row`` are places in the tables from
+            which on the offsets of the columns of A and of the rows of B stand.
+
+    """
+
+    c: "Number"
+    c_at: "Number"
+    c_row: "Number"
+    a: "Number"
+    a_at: "Number"
+    a_row: "Number"
+    a_column: "Number"
+    b: "Number"
+    b_at: "Number"
+    b_row: "Number"
+    bias: "Number"
+    bias_at: "Number"
+    inner: "Number"
+    tables: "Number | None" = None
+
+    def column_of_a(self, builder: "Builder", k: "Number") -> "Number":
+        """Offset of column ``k`` of A within a row."""
+        return self._offset(builder, self.a_column, k)
+
+    def row_of_b(self, builder: "Builder", k: "Number") -> "Number":
+        """Offset of row ``k`` of B."""
+        return builder.add(self.b_at, self._offset(builder, self.b_row, k))
+
+    def _offset(self, builder: "Builder", stride_or_place: "Number", k: "Number") -> "Number":
+        if self.tables is None:
+            return builder.mul(k, stride_or_place)
+        return builder.load(builder.gep(self.tables, [builder.add(stride_or_place, k)]))
+
+
+def _emit_tile(builder: "Builder", m: _Matrices, rows: int, vectors: int) -> None:
+    """Instructions for a tile of ``rows`` rows and ``vectors`` vectors of columns, held in registers."""
+    starts = [builder.add(m.a_at, builder.mul(m.a_row, ir.Constant(_INT, row))) for row in range(rows)]
+    has_bias = builder.icmp_signed(">=", m.bias_at, ir.Constant(_INT, 0))
+    sums = []
+    for row in range(rows):
+        index = builder.select(has_bias, builder.add(m.bias_at, ir.Constant(_INT, row)), ir.Constant(_INT, 0))
+        value = builder.select(has_bias, builder.load(builder.gep(m.bias, [index])), ir.Constant(_FLOAT, 0.0))
+        sums += [_splat(builder, value)] * vectors
+
+    def body(k: "Number", sums: "list[Number]") -> "list[Number]":
+        row_at, k_at = m.row_of_b(builder, k), m.column_of_a(builder, k)
+        columns = [
+            _load_vector(builder, m.b, builder.add(row_at, ir.Constant(_INT, v * LANES))) for v in range(vectors)
+        ]
+        found = []
+        for row, start in enumerate(starts):
+            scalar = _splat(builder, builder.load(builder.gep(m.a, [builder.add(start, k_at)])))
+            found += [
+                _multiply_add(builder, scalar, column, sums[row * vectors + v]) for v, column in enumerate(columns)
+            ]
+        return found
+
+    for position, value in enumerate(_loop(builder, m.inner, sums, body)):
+        row, v = divmod(position, vectors)
+        row_at = builder.add(m.c_at, builder.mul(m.c_row, ir.Constant(_INT, row)))
+        _store_vector(builder, m.c, builder.add(row_at, ir.Constant(_INT, v * LANES)), value)
+
+
+def _emit_tiles(builder: "Builder", matrices: _Matrices, rows: "Number", vectors: "Number") -> None:
+    """A tile for every number of rows and vectors, and the choice between them."""
+    end = builder.append_basic_block("tiles.end")
+    switch = builder.switch(builder.sub(builder.add(rows, rows), vectors), end)
+    for count in range(1, ROWS + 1):
+        for width in (1, 2):
+            block = builder.append_basic_block(f"tile.{count}x{width}")
+            switch.add_case(ir.Constant(_INT, 2 * count - width), block)
+            builder.position_at_end(block)
+            _emit_tile(builder, matrices, count, width)
+            builder.branch(end)
+    builder.position_at_end(end)
+
+
+def _addresses(context, builder, sig, args):
+    """The arguments of an intrinsic, arrays as the address of their first element."""
+    return [
+        context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+        for kind, value in zip(sig.args, args, strict=True)
+    ]
+
+
+@intrinsic
+def tile(typingctx, c, c_at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, bias, bias_at, inner, rows, vectors):
+    """C = bias + A B for 1 to ``ROWS`` rows and 1 or 2 vectors of columns; arguments as in ``_Matrices``."""
+    del typingctx
+    operands = (c, c_at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, bias, bias_at, inner, rows, vectors)
+
+    def codegen(context, builder, sig, args):
+        *operands, rows, vectors = _addresses(context, builder, sig, args)
+        _emit_tiles(builder, _Matrices(*operands), rows, vectors)
+        return context.get_dummy_value()
+
+    return types.void(*operands), codegen
+
+
+@intrinsic
+def indexed_tile(
+    typingctx, c, c_at, c_row, a, a_at, a_row, a_table, b, b_at, b_table, bias, bias_at, inner, tables, rows, vectors
+):
+    """As ``tile``, with the columns of A and the rows of B wherever ``tables`` says."""
+    del typingctx
+    operands = (c, c_at, c_row, a, a_at, a_row, a_table, b, b_at, b_table, bias, bias_at, inner, tables, rows, vectors)
+
+    def codegen(context, builder, sig, args):
+        *operands, rows, vectors = _addresses(context, builder, sig, args)
+        _emit_tiles(builder, _Matrices(*operands), rows, vectors)
+        return context.get_dummy_value()
+
+    return types.void(*operands), codegen
+
+
+@intrinsic
+def transpose_tile(typingctx, out, out_at, out_row, a, a_at, a_row):
+    """Out = A^T for ``LANES`` rows and columns of two flat arrays, given offsets and row lengths."""
+    del typingctx
+    signature = types.void(out, out_at, out_row, a, a_at, a_row)
+
+    def codegen(context, builder, sig, args):
+        def row(position: int, number: int) -> tuple["Number", "Number"]:
+            data = context.make_array(sig.args[position])(context, builder, args[position]).data
+            length = builder.mul(args[position + 2], ir.Constant(_INT, number))
+            return data, builder.add(args[position + 1], length)
+
+        vectors = [_load_vector(builder, *row(3, number)) for number in range(LANES)]
+        width = 1
+        while width < LANES:
+            low = [lane if not lane & width else LANES + lane - width for lane in range(LANES)]
+            masks = [ir.Constant(_MASK, low), ir.Constant(_MASK, [index + width for index in low])]
+            for number in range(LANES):
+                if not number & width:
+                    pair = vectors[number], vectors[number + width]
+                    vectors[number], vectors[number + width] = (builder.shuffle_vector(*pair, mask) for mask in masks)
+            width *= 2
+        for number, vector in enumerate(vectors):
+            _store_vector(builder, *row(0, number), vector)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _sum_lanes(builder: "Builder", vectors: "list[Number]") -> "Number":
+    """A vector whose lane i is the sum of all lanes of ``vectors[i]``, for ``LANES`` vectors."""
+    width = 1
+    while len(vectors) > 1:
+        low = [lane - lane % (2 * width) + lane % width + (LANES if lane & width else 0) for lane in range(LANES)]
+        masks = [ir.Constant(_MASK, low), ir.Constant(_MASK, [index + width for index in low])]
+        vectors = [
+            builder.fadd(*(builder.shuffle_vector(first, second, mask) for mask in masks))
+            for first, second in zip(vectors[::2], vectors[1::2], strict=True)
+        ]
+        width *= 2
+    return vectors[0]
+
+
+@intrinsic
+def dot_tile(typingctx, out, out_at, a, a_rows, b, b_rows, repeats, a_step, b_step, length):
+    """Dot products of ``SIDE`` rows of A with ``LANES // SIDE`` rows of B, to ``out[out_at : out_at + LANES]``.
+
+    ``a_rows`` and ``b_rows`` are tuples of offsets. A row is ``repeats`` stretches of ``length`` numbers, ``a_step``
+    and ``b_step`` apart.
+    """
+    del typingctx
+    operands = (out, out_at, a, a_rows, b, b_rows, repeats, a_step, b_step, length)
+
+    def codegen(context, builder, sig, args):
+        out, out_at, a, a_rows, b, b_rows, repeats, a_step, b_step, length = _addresses(context, builder, sig, args)
+        left_at = [builder.extract_value(a_rows, row) for row in range(SIDE)]
+        right_at = [builder.extract_value(b_rows, column) for column in range(LANES // SIDE)]
+
+        def stretch(number: "Number", sums: "list[Number]") -> "list[Number]":
+            a_now, b_now = builder.mul(number, a_step), builder.mul(number, b_step)
+
+            def step(index: "Number", sums: "list[Number]") -> "list[Number]":
+                at = builder.mul(index, ir.Constant(_INT, LANES))
+                a_here, b_here = builder.add(a_now, at), builder.add(b_now, at)
+                left = [_load_vector(builder, a, builder.add(row, a_here)) for row in left_at]
+                right = [_load_vector(builder, b, builder.add(row, b_here)) for row in right_at]
+                pairs = [(x, y) for x in left for y in right]
+                return [_multiply_add(builder, x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
+
+            return _loop(builder, builder.sdiv(length, ir.Constant(_INT, LANES)), sums, step)
+
+        zero = ir.Constant(_VECTOR, [0.0] * LANES)
+        sums = _loop(builder, repeats, [zero] * LANES, stretch)
+        _store_vector(builder, out, out_at, _sum_lanes(builder, sums))
+        return context.get_dummy_value()
+
+    return types.void(*operands), codegen
+
+
+@intrinsic
+def take_maximum(typingctx, work, out_at, x_at):
+    """Raise ``LANES`` floats of ``work`` to those at ``x_at`` where these are larger; what is not a number stays."""
+    del typingctx
+    operands = (work, out_at, x_at)
+
+    def codegen(context, builder, sig, args):
+        data, out_at, x_at = _addresses(context, builder, sig, args)
+        best, value = _load_vector(builder, data, out_at), _load_vector(builder, data, x_at)
+        keep = builder.or_(builder.fcmp_ordered("<=", value, best), builder.fcmp_unordered("uno", best, best))
+        _store_vector(builder, data, out_at, builder.select(keep, best, value))
+        return context.get_dummy_value()
+
+    return types.void(*operands), codegen
+
+
+@intrinsic
+def give_to_maximum(typingctx, work, dx_at, d_at, x_at, best_at, done_at):
+    """Add gradients to ``LANES`` values that are the maximum of their window, unless one before them was.
+
+    Args:
+        typingctx: numba's.
+        work: all of the following are offsets in it.
+        dx_at: gradients by the values, added to.
+        d_at: gradients by the maxima.
+        x_at: the values.
+        best_at: the maxima.
+        done_at: 1 where the gradient has been given, else 0.
+
+    """
+    del typingctx
+    operands = (work, dx_at, d_at, x_at, best_at, done_at)
+
+    def codegen(context, builder, sig, args):
+        data, *offsets = _addresses(context, builder, sig, args)
+        dx, d, value, best, done = (_load_vector(builder, data, offset) for offset in offsets)
+        zero, one = (ir.Constant(_VECTOR, [number] * LANES) for number in (0.0, 1.0))
+        hit = builder.and_(builder.fcmp_ordered("==", value, best), builder.fcmp_ordered("==", done, zero))
+        _store_vector(builder, data, offsets[0], builder.fadd(dx, builder.select(hit, d, zero)))
+        _store_vector(builder, data, offsets[4], builder.select(hit, one, done))
+        return context.get_dummy_value()
+
+    return types.void(*operands), codegen
+
+
+@intrinsic
+def add_scaled(typingctx, work, y_at, x_at, scale):
+    """Add ``scale`` times ``LANES`` floats of ``work`` to others."""
+    del typingctx
+    operands = (work, y_at, x_at, scale)
+
+    def codegen(context, builder, sig, args):
+        data, y_at, x_at, scale = _addresses(context, builder, sig, args)
+        y, x = _load_vector(builder, data, y_at), _load_vector(builder, data, x_at)
+        _store_vector(builder, data, y_at, _multiply_add(builder, _splat(builder, scale), x, y))
+        return context.get_dummy_value()
+
+    return types.void(*operands), codegen
