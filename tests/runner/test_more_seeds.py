@@ -31,7 +31,7 @@ def test_a_finished_experiment_goes_on_with_the_seeds_after_its_last(lab):
     assert record.comparison == comparison(
         protocol={"lr_grid": [0.001, 0.01, 0.1], "tuning_seeds": 2, "final_seeds": 5}
     )
-    assert (record.created, record.started, record.added_seeds) == (first.created, first.started, 2)
+    assert (record.created, record.added_seeds) == (first.created, 2)
     assert record.planned_steps == record.done_steps == first.done_steps + 4 * 30
 
 
@@ -103,8 +103,8 @@ def test_a_running_experiment_is_left_alone(lab):
 
 
 def test_an_experiment_that_was_continued_a_moment_ago_is_not_continued_twice(lab):
-    identity = lab.start()
-    lab.finish(identity)
+    identity = client.create_experiment(lab.home, comparison(), device="cpu")
+    client.stop(lab.home, identity)
     with Writer(lab.home) as writer:
         assert writer.add_seeds(identity, 1)
         assert not writer.add_seeds(identity, 1)
@@ -113,8 +113,9 @@ def test_an_experiment_that_was_continued_a_moment_ago_is_not_continued_twice(la
 
 @pytest.mark.parametrize("seeds", [0, -1, 9_998])
 def test_no_seeds_and_too_many_are_refused(lab, seeds):
-    identity = lab.start()
-    before = lab.finish(identity)
+    identity = client.create_experiment(lab.home, comparison(), device="cpu")
+    client.stop(lab.home, identity)
+    before = lab.reader.find(identity)
     with pytest.raises(LabError, match="cannot add"):
         more(lab, identity, seeds)
     assert lab.reader.find(identity) == before

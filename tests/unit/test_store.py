@@ -2,6 +2,7 @@
 
 import stat
 import threading
+import time
 from dataclasses import astuple, replace
 from pathlib import Path
 
@@ -243,3 +244,14 @@ def test_tuilab_home_moves_the_lab(monkeypatch, tmp_path):
     monkeypatch.delenv("TUILAB_HOME")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     assert lab_home().name == "tuilab"
+
+
+@pytest.mark.parametrize("seeds", [0, 2])
+def test_an_experiment_that_goes_on_took_as_long_as_its_runners_did(writer, reader, seeds):
+    identity = writer.create_experiment(COMPARISON)
+    writer.write(identity, progress=Progress(Status.STOPPED, "", 1000.0, 1040.0))
+    assert writer.add_seeds(identity, seeds) if seeds else writer.reopen(identity)
+    going_on = reader.find(identity)
+    assert going_on.started is not None
+    assert going_on.started + 40.0 == pytest.approx(time.time(), abs=5.0)
+    assert going_on.ended is None

@@ -55,7 +55,8 @@ class ExperimentRecord:
         status: as the store says, LOST where its runner is gone.
         message: one sentence on why it failed or stopped, or on what it waits for; empty otherwise.
         created, started, ended: seconds since the epoch; None where not yet. A lost experiment ended with its
-            runner's last sign of life.
+            runner's last sign of life. One that goes on after its end has its start moved by the time between, so that
+            ``ended - started`` is the time that it took.
         device: name of the device it trains on; empty until known.
         planned_steps: optimiser steps of all runs planned so far.
         done_steps: optimiser steps taken so far, over all runs.

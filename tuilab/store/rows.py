@@ -22,8 +22,10 @@ UPDATE_RUN = """UPDATE runs SET status = :status, step = :step, reason = :reason
     test_metric = :test_metric, dead_fraction = :dead_fraction, seconds = :seconds, probes = :probes
     WHERE id = :id"""
 REOPEN_EXPERIMENT = """UPDATE experiments SET status = 'queued', message = '', launched = :now, claimed = NULL,
-    ended = NULL WHERE number = :number AND status != 'finished'"""
-ADD_SEEDS = """UPDATE experiments SET status = 'queued', message = '', launched = :now, claimed = NULL, ended = NULL,
+    started = started + :now - coalesce(ended, heartbeat), ended = NULL
+    WHERE number = :number AND status != 'finished'"""
+ADD_SEEDS = """UPDATE experiments SET status = 'queued', message = '', launched = :now, claimed = NULL,
+    started = started + :now - coalesce(ended, heartbeat), ended = NULL,
     comparison = :comparison, added_seeds = added_seeds + CASE WHEN EXISTS (SELECT 1 FROM runs WHERE
     experiment = :number AND phase = 'final' AND status IN ('finished', 'failed')) THEN :seeds ELSE 0 END
     WHERE number = :number AND NOT (status = 'queued' AND claimed IS NULL)"""
