@@ -124,3 +124,21 @@ def test_a_fault_of_its_own_shows_a_sentence_and_no_traceback(open_terminal: Ope
     terminal.wait_until_gone()
     assert "Traceback" not in terminal.text
     assert b"Traceback" not in bytes(terminal.output)
+
+
+def test_the_readmes_demo_builds_the_spirals_comparison_in_a_real_terminal(open_terminal: Open) -> None:
+    terminal = open_terminal(columns=100, rows=30)
+    terminal.wait_for("pirals")
+    terminal.press("n")
+    terminal.wait_for("6 params")
+    terminal.press("i")
+    terminal.wait_for("stack")
+    terminal.press("100 relu", "enter")
+    terminal.wait_for("502 params")
+    for notation, params in (("2*(19 relu)", 477), ("3*(14 relu)", 492), ("4*(11 relu)", 453)):
+        terminal.press("n")
+        terminal.wait_for("stack")
+        terminal.press(notation, "enter")
+        terminal.wait_for(f"{params} params")
+    text = terminal.text
+    assert all(params in text for params in ("502", "477", "492", "453"))
