@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -45,12 +46,9 @@ def doctor(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _report() -> dict[str, dict[str, Json]]:
-    versions: dict[str, Json] = {"tuilab": __version__, "python": platform.python_version()}
-    versions |= {name: _version(name) for name in _PACKAGES}
-    versions["sqlite"] = sqlite3.sqlite_version
+def _report() -> dict[str, Mapping[str, Json]]:
     return {
-        "versions": versions,
+        "versions": versions(),
         "machine": {
             "system": platform.platform(),
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -59,6 +57,12 @@ def _report() -> dict[str, dict[str, Json]]:
         "lab": _lab(lab_home()),
         "terminal": _terminal(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Versions of tuilab and of what it stands on, by name."""
+    found = {"tuilab": __version__, "python": platform.python_version()}
+    return {**found, **{name: _version(name) for name in _PACKAGES}, "sqlite": sqlite3.sqlite_version}
 
 
 def _version(package: str) -> str:

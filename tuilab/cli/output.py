@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from tuilab.spec.errors import printable
+
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 
@@ -20,8 +22,8 @@ def say(text: str = "") -> None:
 
 
 def complain(sentence: str) -> None:
-    """Print a sentence on standard error."""
-    sys.stderr.write(f"tuilab: {sentence}\n")
+    """Print a sentence on standard error, in one line whatever it quotes."""
+    sys.stderr.write(f"tuilab: {printable(sentence)}\n")
 
 
 def is_terminal() -> bool:

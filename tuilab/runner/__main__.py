@@ -14,6 +14,7 @@ from types import FrameType
 
 from tuilab.runner.engines import EnginePool
 from tuilab.runner.ledger import History, history
+from tuilab.runner.logs import log_to, log_to_stderr
 from tuilab.runner.setting import Setting, setting_of
 from tuilab.runner.slots import cores
 from tuilab.runner.supervisor import WARM_ENGINES, Supervisor
@@ -41,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.standby == bool(arguments.experiment):
         parser.error("name an experiment, or say --standby")
-    _set_up()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    log_to_stderr()
     pool = EnginePool(shlex.split(arguments.engine))
     patience = 0.0
     try:
@@ -57,12 +59,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         pool.close(patience)
 
 
-def _set_up() -> None:
-    """The terminal may go; and whatever is said goes to standard error, which is a log file."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-
-
 def _wait(pool: EnginePool, home: Path) -> str | None:
     """Keep engines warm until standard input names an experiment; None when it ends before, or on SIGTERM."""
     # Without a handler SIGTERM ends this process at once, and the engines with it: their input ends.
@@ -74,16 +70,7 @@ def _wait(pool: EnginePool, home: Path) -> str | None:
         if not read:
             return None
         said += read
-    experiment = said.split(b"\n")[0].decode("ascii", errors="replace").strip()
-    _log_to(log_file(home, experiment))
-    return experiment
-
-
-def _log_to(path: Path) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    os.dup2(fd, 1)
-    os.dup2(fd, 2)
-    os.close(fd)
+    return said.split(b"\n")[0].decode("ascii", errors="replace").strip()
 
 
 def _run(home: Path, experiment: str, pool: EnginePool) -> int:
@@ -97,6 +84,7 @@ def _run(home: Path, experiment: str, pool: EnginePool) -> int:
                 log.error("experiment %s is not waiting for a runner", experiment)
                 return 1
         lock.note("")
+        log_to(log_file(home, experiment))
         return _supervise(home, experiment, pool, lock)
     finally:
         lock.release()
@@ -112,6 +100,8 @@ def _supervise(home: Path, experiment: str, pool: EnginePool, lock: FileLock) ->
         return 1
     supervisor = Supervisor(home, experiment, setting, wanted, pool, past)
 
+    comparison = setting.comparison
+    log.info("experiment %s: %s; seed %d, device %s", experiment, comparison.title, comparison.protocol.seed, wanted)
     supervisor.ledger.tell = lock.note
 
     def terminate(_number: int, _frame: FrameType | None) -> None:

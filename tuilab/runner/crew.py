@@ -253,7 +253,15 @@ class Crew:
         task = Task(next(self._groups), job, engine, slot, slot.device)
         self.tasks.append(task)
         engine.send(self._request(task.group, job, slot.device))
-        log.info("group %d: %d runs on %s, %s", task.group, len(job.replicas), engine.name, slot.device)
+        log.info(
+            "group %d: %d runs on %s, %s; candidate %d, seeds %s",
+            task.group,
+            len(job.replicas),
+            engine.name,
+            slot.device,
+            job.candidate + 1,
+            ", ".join(str(seed) for seed in sorted({replica.seed_index for replica in job.replicas})),
+        )
         return task
 
     def _wake(self, task: Task) -> bool:

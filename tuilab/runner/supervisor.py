@@ -258,6 +258,7 @@ class Supervisor:
             "slots": ", ".join(devices),
             "seed": str(self.setting.comparison.protocol.seed),
         }
+        log.info("%s", ", ".join(f"{name}: {value}" for name, value in environment.items()))
         try:
             self.writer.set_environment(self.experiment, environment)
         except StoreError as error:

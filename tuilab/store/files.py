@@ -8,8 +8,8 @@ from pathlib import Path
 from tuilab.spec.errors import LabError
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace the file by one with this text, so that a reader sees the old file or the new one and never a part.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace the file by one with this content, so that a reader sees the old file or the new one and never a part.
 
     A link is written through, and what may read the file stays as it was.
 
@@ -17,18 +17,21 @@ def write_atomically(path: Path, text: str) -> None:
         LabError: when it cannot be written.
 
     """
-    target = path.resolve()
+    target, data = path.resolve(), content.encode() if isinstance(content, str) else content
     if target.exists() and not target.is_file():
         # A pipe or a terminal (/dev/stdout) has no old content to keep.
-        _write(path, target, text)
+        try:
+            target.write_bytes(data)
+        except OSError as error:
+            raise _cannot(path, error) from error
         return
     try:
         fd, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
         raise _cannot(path, error) from error
     try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
         Path(name).chmod(_mode(target))
         Path(name).replace(target)
     except BaseException as error:
@@ -37,13 +40,6 @@ def write_atomically(path: Path, text: str) -> None:
         if isinstance(error, OSError):
             raise _cannot(path, error) from error
         raise
-
-
-def _write(path: Path, target: Path, text: str) -> None:
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise _cannot(path, error) from error
 
 
 def _mode(target: Path) -> int:

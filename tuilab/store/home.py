@@ -5,6 +5,9 @@ from pathlib import Path
 
 from tuilab.spec.errors import LabError
 
+LOG_PARTS = 3
+"""Files that a log is kept in at the most."""
+
 
 def lab_home() -> Path:
     """``$TUILAB_HOME``, or the platform's folder for user data."""
@@ -29,6 +32,13 @@ def log_folder(home: Path) -> Path:
 def log_file(home: Path, experiment: str) -> Path:
     """The log of an experiment's runner and engines."""
     return log_folder(home) / f"{experiment}.log"
+
+
+def log_files(home: Path, experiment: str) -> tuple[Path, ...]:
+    """The parts of an experiment's log that there are, oldest first."""
+    newest = log_file(home, experiment)
+    older = [newest.with_name(f"{newest.name}.{number}") for number in range(LOG_PARTS - 1, 0, -1)]
+    return tuple(path for path in (*older, newest) if path.exists())
 
 
 def lock_folder(home: Path) -> Path:

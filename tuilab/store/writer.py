@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.seeds import more_seeds
-from tuilab.store.home import experiment_lock, log_file, make_home, store_file
+from tuilab.store.home import experiment_lock, log_files, make_home, store_file
 from tuilab.store.ids import new_id
 from tuilab.store.locks import FileLock
 from tuilab.store.records import DIVERGED, Command, NewPoint, NewRun, Progress, RunRecord, SentCommand, Status
@@ -256,7 +256,8 @@ class Writer:
                 base = number << POINT_BITS
                 connection.execute("DELETE FROM points WHERE id BETWEEN ? AND ?", (base, base + (1 << POINT_BITS) - 1))
                 connection.execute("DELETE FROM experiments WHERE number = ?", (number,))
-            log_file(self.home, experiment).unlink(missing_ok=True)
+            for part in log_files(self.home, experiment):
+                part.unlink(missing_ok=True)
             lock.path.unlink(missing_ok=True)
         finally:
             lock.release()
