@@ -137,7 +137,7 @@ def test_the_readmes_demo_builds_the_spirals_comparison_in_a_real_terminal(open_
     terminal.wait_for("502 params")
     for notation, params in (("2*(19 relu)", 477), ("3*(14 relu)", 492), ("4*(11 relu)", 453)):
         terminal.press("n")
-        terminal.wait_for("stack")
+        terminal.wait_for("the stack of a new candidate")
         terminal.press(notation, "enter")
         terminal.wait_for(f"{params} params")
     text = terminal.text
