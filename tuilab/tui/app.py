@@ -13,6 +13,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from tuilab.tui.background import in_background
 from tuilab.tui.look import DARK, themes
 from tuilab.tui.palette import NEXT_GLYPHS, default_glyphs
 from tuilab.tui.screens.library import LibraryScreen
@@ -120,7 +121,7 @@ class LabApp(App[None]):
         """Everything that the first paint does not wait for."""
         from tuilab.tui.catalog import load_presets
 
-        presets, problems = await asyncio.to_thread(load_presets)
+        presets, problems = await in_background(load_presets)
         self.presets = presets
         for problem in problems:
             self.notify(problem, severity="warning", title="A preset cannot be read")
@@ -132,7 +133,7 @@ class LabApp(App[None]):
         elif line is not None:
             self.open_line(line)
         if self._warm:
-            self.standby = await asyncio.to_thread(self._make_standby)
+            self.standby = await in_background(self._make_standby)
 
     def _make_standby(self) -> "Standby":
         from tuilab.runner.client import Standby

@@ -1,6 +1,5 @@
 """Running the comparison, and watching an experiment through the store."""
 
-import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.store.records import Status
+from tuilab.tui.background import in_background
 from tuilab.tui.live import empty, reduce
 from tuilab.tui.screens.lab_evidence import LabEvidence
 from tuilab.tui.start import over_ssh
@@ -99,7 +99,7 @@ class LabRunning(LabEvidence):
         assert self.bench is not None
         bench = self.bench
         try:
-            identity = await asyncio.to_thread(self._create)
+            identity = await in_background(self._create)
             record = self.lab.reader.experiment(identity)
         except LabError as error:
             self.notify(str(error), severity="error", title="Cannot run", timeout=8)

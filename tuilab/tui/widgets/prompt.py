@@ -10,6 +10,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
+from tuilab.tui.widgets.entry import Entry
+
 
 class Prompt(Vertical):
     """Asks for a text. Posts every change; whoever asked answers with `say` or `complain`."""
@@ -27,8 +29,7 @@ class Prompt(Vertical):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel", id="prompt.cancel", tooltip="Leave everything as it was", priority=True),
-        Binding("enter", "accept", "Accept", id="prompt.accept", tooltip="Take what is written", priority=True),
+        Binding("escape", "cancel", "Cancel", id="prompt.cancel", tooltip="Leave everything as it was"),
     ]
 
     class Changed(Message):
@@ -67,7 +68,7 @@ class Prompt(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Label(self.kind, classes="prompt--label")
-        yield Input(self._value, select_on_focus=False, suggester=self._suggester, compact=True)
+        yield Entry(self._value, select_on_focus=False, suggester=self._suggester, compact=True)
         yield Label(RichText(self._hint), classes="prompt--message")
 
     def on_mount(self) -> None:
@@ -99,9 +100,9 @@ class Prompt(Vertical):
         event.stop()
         self.post_message(self.Changed(self, event.value))
 
-    def action_accept(self) -> None:
-        """Take what is written."""
-        self.post_message(self.Accepted(self, self.value))
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Accepted(self, event.value))
 
     def action_cancel(self) -> None:
         """Leave everything as it was."""

@@ -1,0 +1,28 @@
+"""How the interface starts and leaves."""
+
+import threading
+
+import pytest
+
+from tuilab.tui.background import in_background
+from tuilab.tui.start import over_ssh, prepare
+
+
+def test_a_short_wait_after_escape_and_no_animations_over_ssh() -> None:
+    local: dict[str, str] = {}
+    prepare(local)
+    assert local == {"ESCDELAY": "25"}
+    remote = {"SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22", "ESCDELAY": "100"}
+    prepare(remote)
+    assert over_ssh(remote)
+    assert remote["TEXTUAL_ANIMATIONS"] == "none"
+    assert remote["ESCDELAY"] == "100"
+
+
+async def test_work_in_the_background_returns_or_raises_and_keeps_nobody_waiting() -> None:
+    def fail() -> None:
+        raise ValueError("told")
+
+    assert await in_background(lambda: threading.current_thread().daemon)
+    with pytest.raises(ValueError, match="told"):
+        await in_background(fail)
