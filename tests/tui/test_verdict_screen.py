@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 
@@ -346,6 +346,8 @@ def test_the_mean_of_the_seeds_is_marked_between_them() -> None:
     st.integers(0, 30),
     st.sampled_from(["braille", "quadrant", "ascii"]),
 )
+@example("points", [(1.0, 5e-324, 0.0)], 16, 4, "braille")
+@example("strip", [(5e-324, 0.0, 0.0), (1.0, 0.0, 0.0)], 40, 8, "braille")
 def test_every_picture_has_the_size_that_was_asked_for(
     kind: str, values: list[tuple[float, float, float]], width: int, height: int, glyphs: str
 ) -> None:

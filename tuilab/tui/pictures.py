@@ -22,6 +22,7 @@ _PER_TICK = 9
 """Cells that a tick on the horizontal axis needs."""
 _DECADE = 10.0
 """Least ratio of the ends of a logarithmic axis that is labelled by powers."""
+_TINY = 1e-200
 _BAND = 7
 """Most rows of a candidate's band in a strip."""
 
@@ -46,9 +47,10 @@ def draw_picture(chart: Chart | None, width: int, height: int, glyphs: Glyphs = 
 def _points(chart: Chart, canvas: Canvas) -> None:
     series = [one for one in chart.series if one.marks]
     marks = [mark for one in series for mark in one.marks]
-    ends = [end for mark in marks for end in (mark.low, mark.high) if end is not None]
-    x_axis = axis([mark.x for mark in marks], chart.log_x)
-    y_axis = _with_ends(axis([mark.y for mark in marks], chart.log_y), [mark.y for mark in marks], ends)
+    ends = _flushed([end for mark in marks for end in (mark.low, mark.high) if end is not None])
+    values = _flushed([mark.y for mark in marks])
+    x_axis = axis(_flushed([mark.x for mark in marks]), chart.log_x)
+    y_axis = _with_ends(axis(values, chart.log_y), values, ends)
     labels = _ticks(y_axis, max(2, canvas.height // 3))
     first = max(len(label) for _, label in labels) + 1
     plane = _Plane(canvas, x_axis, y_axis, first)
@@ -60,6 +62,11 @@ def _points(chart: Chart, canvas: Canvas) -> None:
     for one in series:
         for mark in one.marks:
             plane.mark(one, mark, on_front=one.index in chart.front)
+
+
+def _flushed(values: Sequence[float]) -> list[float]:
+    """The values with those as zero that are so small that an axis below them would begin at zero."""
+    return [0.0 if abs(value) < _TINY else value for value in values]
 
 
 def _with_ends(found: Axis, values: Sequence[float], ends: Sequence[float]) -> Axis:
@@ -132,7 +139,7 @@ class _Plane:
 def _strip(chart: Chart, canvas: Canvas) -> None:
     """A band of rows for each candidate: a dot for each run, and their mean ``|`` with its 95 % interval."""
     series = [one for one in chart.series if one.marks]
-    scale = axis([mark.x for one in series for mark in one.marks], chart.log_x)
+    scale = axis(_flushed([mark.x for one in series for mark in one.marks]), chart.log_x)
     names = min(max(cell_width(one.name) for one in chart.series) + 2, int(canvas.width * _NAMES))
     first, bottom = names + 1, canvas.height - 2
     columns = canvas.width - first - 1
