@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     reader = Reader(home)
     if not arguments.json:
+        client.check(comparison, arguments.device)
         say(planned(reader, comparison, arguments.device))
     record = complete(reader, comparison, source, arguments.device, quiet=arguments.json)
     return _show(reader, record, as_json=arguments.json)
@@ -202,6 +203,7 @@ def _changed(comparison: Comparison, seeds: int | None, steps: int | None) -> Co
     from pydantic import ValidationError
 
     from tuilab.spec.comparison import dump
+    from tuilab.spec.preset_errors import plain_words
 
     data = dump(comparison)
     if seeds:
@@ -213,8 +215,7 @@ def _changed(comparison: Comparison, seeds: int | None, steps: int | None) -> Co
     try:
         return Comparison.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise LabError(f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
+        raise LabError(plain_words(error, data)) from error
 
 
 def _follow(reader: Reader, identity: str, quiet: bool) -> ExperimentRecord:

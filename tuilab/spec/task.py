@@ -182,13 +182,16 @@ class Bundled(_Split):
         return self
 
 
+_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
+
+
 class Csv(_Split):
     """A CSV file of the user's."""
 
     kind: Literal["csv"] = "csv"
-    path: str
+    path: Annotated[str, Field(pattern=_PRINTABLE)]
     """Path of the file; relative paths start at the preset file's folder."""
-    target: Annotated[str, Field(coerce_numbers_to_str=True)]
+    target: Annotated[str, Field(coerce_numbers_to_str=True, pattern=_PRINTABLE)]
     """Name of the target column, or its number (from 1) in a file without a header."""
     predict: Literal["auto", "classification", "regression"] = "auto"
     """Auto: text or at most 20 different whole numbers are classes, everything else is a number."""

@@ -10,7 +10,7 @@ from typing import Self
 
 from tuilab.analysis.result import Result
 from tuilab.spec.comparison import Comparison
-from tuilab.spec.errors import LabError
+from tuilab.spec.errors import LabError, printable
 from tuilab.store.home import experiment_lock, store_file
 from tuilab.store.locks import LAST_WORD, is_held, read_note
 from tuilab.store.records import ExperimentRecord, Point, RunRecord, Status
@@ -148,7 +148,7 @@ class Reader:
             rows = self._query("SELECT environment FROM experiments WHERE id = ?", (identity,))
         with readable(self.path):
             found: dict[str, str] = json.loads(rows[0]["environment"]) if rows else {}
-        return found
+            return {printable(name): printable(value) for name, value in found.items()}
 
     def wanted_device(self, identity: str) -> str:
         """The device that was asked for: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""

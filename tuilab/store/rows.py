@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from tuilab.analysis.result import Result, result_from_json, result_to_json
 from tuilab.spec.comparison import Comparison, dump
+from tuilab.spec.errors import printable
 from tuilab.spec.probes import Probes
 from tuilab.store.records import ExperimentRecord, Phase, Point, Progress, RunRecord, Status
 
@@ -75,7 +76,12 @@ def run_record(row: sqlite3.Row) -> RunRecord:
     """A row of ``SELECT_RUNS`` as a value."""
     values = {name: row[name] for name in _RUN_FIELDS}
     probes = None if values["probes"] is None else Probes.model_validate_json(values["probes"])
-    kinds = {"phase": Phase(values["phase"]), "status": Status(values["status"]), "probes": probes}
+    kinds = {
+        "phase": Phase(values["phase"]),
+        "status": Status(values["status"]),
+        "reason": printable(values["reason"]),
+        "probes": probes,
+    }
     return RunRecord(**{**values, **kinds})
 
 
@@ -92,13 +98,13 @@ def experiment_record(
     return ExperimentRecord(
         id=row["id"],
         comparison=comparison,
-        source=row["source"],
+        source=printable(row["source"]),
         status=status,
-        message=message,
+        message=printable(message),
         created=row["created"],
         started=row["started"],
         ended=row["heartbeat"] if status.ended and row["ended"] is None else row["ended"],
-        device=row["device"],
+        device=printable(row["device"]),
         planned_steps=row["planned_steps"],
         done_steps=row["done_steps"],
         result=result,
