@@ -59,10 +59,10 @@ class Terminal:
         """The screen as lines of text."""
         return "\n".join(line.rstrip() for line in self.screen.display)
 
-    def wait_for(self, text: str, seconds: float = 30) -> str:
-        """The screen once it shows ``text``."""
+    def wait_for(self, text: str, seconds: float = 30, without: str | None = None) -> str:
+        """The screen once it shows ``text``, and no longer ``without``."""
         end = time.monotonic() + seconds
-        while text not in self.text:
+        while text not in self.text or (without is not None and without in self.text):
             assert time.monotonic() < end, f"{text!r} did not appear:\n{self.text}"
             if not self.read():
                 raise AssertionError(f"the program ended before {text!r} appeared:\n{self.text}")

@@ -132,13 +132,13 @@ def test_the_readmes_demo_builds_the_spirals_comparison_in_a_real_terminal(open_
     terminal.press("n")
     terminal.wait_for("6 params")
     terminal.press("i")
-    terminal.wait_for("stack")
+    terminal.wait_for("Accept")
     terminal.press("100 relu", "enter")
-    terminal.wait_for("502 params")
+    terminal.wait_for("502 params", without="Accept")
     for notation, params in (("2*(19 relu)", 477), ("3*(14 relu)", 492), ("4*(11 relu)", 453)):
         terminal.press("n")
         terminal.wait_for("the stack of a new candidate")
         terminal.press(notation, "enter")
-        terminal.wait_for(f"{params} params")
+        terminal.wait_for(f"{params} params", without="Accept")
     text = terminal.text
     assert all(params in text for params in ("502", "477", "492", "453"))
