@@ -70,7 +70,11 @@ def columns(metric: str) -> tuple[Column, ...]:
     return (
         Column("name", "candidate", "The candidate.", lambda row: None, lambda row: row.name),
         Column(
-            "params", "params", "Trainable numbers.", lambda row: row.num_params, lambda row: _whole(row.num_params)
+            "params",
+            "params",
+            "Weights and biases, frozen ones included.",
+            lambda row: row.num_params,
+            lambda row: _whole(row.num_params),
         ),
         Column(
             "dof",
