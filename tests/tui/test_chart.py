@@ -1,7 +1,7 @@
 """The chart widget on a screen, and what repainting it sends."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pyte
 import pytest
@@ -18,7 +18,8 @@ from tests.tui.screen_text import assert_golden, screen_text
 from tuilab.tui.canvas import Glyphs, Row
 from tuilab.tui.charts import loss_chart, metric_chart
 from tuilab.tui.live import LiveState, empty, reduce
-from tuilab.tui.plot import ChartData, Series, SeriesKind, draw
+from tuilab.tui.plot import ChartData, Series, SeriesKind, draw, places, scale_of
+from tuilab.tui.scales import Scale
 from tuilab.tui.tight import TightUpdate, tighten
 from tuilab.tui.widgets.chart import Chart, changed_runs
 
@@ -188,6 +189,48 @@ def test_letters_of_lines_that_end_together_do_not_cover_each_other(glyphs: Glyp
     data = ChartData("Loss", tuple(flat(letter, k, 0.5) for k, letter in enumerate("ABCDEFGH")), 100.0)
     text = "\n".join(row.text for row in draw(data, 40, 12, glyphs))
     assert all(text.count(letter) == 1 for letter in "ABCDEFGH")
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(8, 16), st.sampled_from(GLYPHS))
+def test_letters_read_from_the_top_in_the_order_in_which_lines_end(values: list[int], height: int, glyphs: Glyphs):
+    data = ChartData("Loss", tuple(flat("ABCDEFGH"[k], k, value / 60) for k, value in enumerate(values)), 100.0)
+    rows = draw(data, 40, height, glyphs)
+    found = [letter for row in rows for letter in row.text if letter in "ABCDEFGH"[: len(values)]]
+    assert found == ["ABCDEFGH"[k] for k in sorted(range(len(values)), key=lambda k: (-values[k], k))]
+
+
+def test_a_letter_with_room_around_it_stands_at_the_end_of_its_line():
+    series = tuple(flat(letter, k, value) for k, (letter, value) in enumerate(zip("ABC", (0.9, 0.1, 0.5), strict=True)))
+    rows = draw(ChartData("Loss", series, 100.0), 60, 20, "ascii")
+    assert [f"{letter.lower()}{letter}" in row.text for row in rows for letter in "ABC" if letter in row.text] == [
+        True
+    ] * 3
+
+
+@given(st.lists(st.floats(-3, 15), min_size=1, max_size=6).map(sorted), st.integers(6, 12))
+def test_letters_move_as_little_as_their_order_allows(wanted: list[float], rows: int):
+    found = places(wanted, rows)
+    assert all(a < b for a, b in pairwise([-1, *found, rows]))
+    best = min(
+        sum((row - want) ** 2 for row, want in zip(spots, wanted, strict=True))
+        for spots in combinations(range(rows), len(wanted))
+    )
+    moved = sum((row - want) ** 2 for row, want in zip(found, wanted, strict=True))
+    assert moved <= best + 1e-6
+
+
+def test_a_band_beyond_the_scale_is_cut_off():
+    line = Series("A", "A", 0, SeriesKind.EVAL, (0.0, 100.0), (0.5, 0.6), (5.0, 5.0), (50.0, 90.0))
+    rows = draw(ChartData("Loss", (line,), 100.0), 40, 12, scale=Scale(0.0, 1.0))
+    bare = Series("A", "A", 0, SeriesKind.EVAL, (0.0, 100.0), (0.5, 0.6))
+    assert rows == draw(ChartData("Loss", (bare,), 100.0), 40, 12, scale=Scale(0.0, 1.0))
+
+
+def test_a_wide_band_leaves_the_lines_most_of_the_chart():
+    line = Series("A", "A", 0, SeriesKind.EVAL, (0.0, 100.0), (0.2, 0.8), (-50.0, -50.0), (50.0, 90.0))
+    scale = scale_of(ChartData("Loss", (line,), 100.0))
+    assert scale is not None
+    assert scale.span <= 2 * 0.6
 
 
 def test_the_axes_carry_their_ticks():

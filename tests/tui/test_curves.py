@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import t
 
 from tuilab.store.records import Point
-from tuilab.tui.curves import CAPACITY, Curve, Curves, HalvingBuckets
+from tuilab.tui.curves import CAPACITY, FEW, Curve, Curves, HalvingBuckets
 
 VALUES = st.floats(1e-6, 1e6) | st.none()
 POINTS = st.lists(st.tuples(st.integers(0, 500), VALUES), min_size=1, max_size=120)
@@ -59,7 +59,7 @@ def test_the_mean_on_a_log_axis_is_geometric():
     assert buckets.curve(log=False).values == pytest.approx((5.05,))
 
 
-@given(st.lists(st.floats(0.01, 100), min_size=2, max_size=40))
+@given(st.lists(st.floats(0.01, 100), min_size=FEW, max_size=40))
 def test_the_interval_is_that_of_student(values: list[float]):
     buckets = HalvingBuckets()
     buckets.extend([5] * len(values), values)
@@ -72,6 +72,14 @@ def test_the_interval_is_that_of_student(values: list[float]):
         if log:
             found = [math.log(value) for value in found]
         assert found == pytest.approx(wanted, rel=1e-9, abs=2e-3 * half + 1e-5)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_few_values_show_their_range_instead_of_an_interval_that_spans_the_chart(log: bool):
+    buckets = HalvingBuckets()
+    buckets.extend([0] * (FEW - 1), [0.3, 0.2, 0.4])
+    curve = buckets.curve(log=log, band="interval")
+    assert (curve.lows, curve.highs) == ((0.2,), (0.4,))
 
 
 def test_one_run_has_no_interval():

@@ -171,7 +171,20 @@ def test_bands_are_intervals_or_everything_from_the_lowest_run_to_the_highest():
         assert all(a <= b for a, b in zip(wide.lows[10:], narrow.lows[10:], strict=True))
         assert all(a >= b for a, b in zip(wide.highs[10:], narrow.highs[10:], strict=True))
     assert "band: 95 %" in interval.note
-    assert "band: all seeds" in everything.note
+    assert "band: min to max" in everything.note
+
+
+def test_below_four_seeds_the_band_is_everything_and_the_note_says_so():
+    record = experiment()
+    few = record.comparison.model_copy(
+        update={"protocol": record.comparison.protocol.model_copy(update={"final_seeds": 3})}
+    )
+    runs = [run for run in final_runs() if run.seed_index < 3]
+    kept = {run.id for run in runs}
+    points = [point for point in final_points() if point.run in kept]
+    state = reduce(empty(replace(record, comparison=few)), replace(record, comparison=few), runs, points, now=1010.0)
+    assert loss_chart(state, band="interval") == loss_chart(state, band="range")
+    assert "band: min to max" in metric_chart(state).note
 
 
 def test_the_chart_names_the_loss_and_the_metric():

@@ -214,8 +214,9 @@ class Canvas:
         self.columns(first, runs, number)
 
     def band(self, first: int, tops: Sequence[float], bottoms: Sequence[float], number: int) -> None:
-        """Fill between ``tops`` and ``bottoms``, one pair for each dot column from column ``first`` on."""
-        self.columns(first, [(int(t + 0.5), int(b + 0.5)) for t, b in zip(tops, bottoms, strict=True)], number)
+        """Fill between ``tops`` and ``bottoms``, one pair for each dot column from column ``first`` on; clipped."""
+        runs = [(int(top + 1.5) - 1, int(bottom + 1.5) - 1) for top, bottom in zip(tops, bottoms, strict=True)]
+        self.columns(first, runs, number)
 
     def write(self, x: int, y: int, text: str, number: int) -> None:
         """Put text over whatever is there. ``x``, ``y`` in cells; what lies beyond the canvas is cut."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tuilab.spec.task import Csv, TaskFacts, facts
 from tuilab.spec.training import Loss
 from tuilab.store.records import Phase
-from tuilab.tui.curves import Band, Curves, HalvingBuckets
+from tuilab.tui.curves import FEW, Band, Curves, HalvingBuckets
 from tuilab.tui.live import LiveState
 from tuilab.tui.plot import ChartData, Series, SeriesKind
 
@@ -27,9 +27,10 @@ def loss_chart(state: LiveState, *, log_y: bool = True, train: bool = True, band
         state: of the experiment.
         log_y: logarithmic y axis; the mean over seeds is then geometric.
         train: draw the train loss beside it, dotted.
-        band: the 95 % interval of the mean, or from the lowest run to the highest.
+        band: the 95 % interval of the mean, or from the lowest run to the highest; always the latter below four seeds.
 
     """
+    band = _band(state, band)
     series = _series(state, _eval_loss, SeriesKind.EVAL, log_y, band)
     if train:
         series = _series(state, _train_loss, SeriesKind.TRAIN, log_y, band) + series
@@ -45,8 +46,15 @@ def loss_chart(state: LiveState, *, log_y: bool = True, train: bool = True, band
 
 def metric_chart(state: LiveState, *, log_y: bool = False, band: Band = "interval") -> ChartData:
     """The metric on the validation part (lower is better) of every candidate, as in ``loss_chart``."""
+    band = _band(state, band)
     series = _series(state, _metric, SeriesKind.EVAL, log_y, band)
     return ChartData(_metric_name(state), series, _x_max(state), log_y, note=_note(series, band))
+
+
+def _band(state: LiveState, wanted: Band) -> Band:
+    """The band of all candidates, so that one note says what it is."""
+    few = any(candidate.seeds_planned < FEW for candidate in state.candidates)
+    return "range" if few else wanted
 
 
 def _eval_loss(curves: Curves) -> HalvingBuckets:
@@ -111,5 +119,5 @@ def _note(series: tuple[Series, ...], band: Band) -> str:
     if SeriesKind.TRAIN in kinds:
         words.append("dotted: train")
     if SeriesKind.EVAL in kinds:
-        words.append("band: 95 %" if band == "interval" else "band: all seeds")
+        words.append("band: 95 %" if band == "interval" else "band: min to max")
     return " · ".join(words)

@@ -10,6 +10,8 @@ from tuilab.store.records import Point
 CAPACITY = 1024
 Band = Literal["interval", "range"]
 """The 95 % t interval of the mean over runs, or everything from the lowest run to the highest."""
+FEW = 4
+"""Values from which such an interval says more than the values themselves: t is 12.7 for two of them, 4.3 for three."""
 _TINY = 1e-10
 """What counts as zero on a log scale: a float32 loss that is exactly 0 was below about 1e-8, not below everything."""
 _LARGEST = 700.0
@@ -125,7 +127,7 @@ class HalvingBuckets:
         Args:
             log: take the geometric mean, which lies in the middle on a log scale, and the interval of the logarithms;
                 values below 1e-10 count as that.
-            band: what lies between lows and highs.
+            band: what lies between lows and highs; a bucket with fewer than ``FEW`` values always shows its range.
 
         """
         kept = [at for at, count in enumerate(self._counts) if count]
@@ -143,6 +145,9 @@ class HalvingBuckets:
             highs = [mean + half for mean, half in zip(means, halves, strict=True)]
             if log:
                 lows, highs = _exponentials(lows), _exponentials(highs)
+            for place, (count, at) in enumerate(zip(counts, kept, strict=True)):
+                if count < FEW:
+                    lows[place], highs[place] = self._lows[at], self._highs[at]
         values = _exponentials(means) if log else means
         return Curve(tuple([self._middle(at) for at in kept]), tuple(values), tuple(lows), tuple(highs))
 

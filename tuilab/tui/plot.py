@@ -1,10 +1,10 @@
 """Curves over steps, drawn on a canvas: axes, grid, bands, lines, letters."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import accumulate, pairwise
-from math import log2
+from itertools import pairwise
+from math import floor, log2
 from typing import NamedTuple
 
 from tuilab.tui.canvas import Canvas, Glyphs, Ink, Row, ink
@@ -165,7 +165,7 @@ class _Plot:
         self._first = frame.left * self._across
         self._columns = frame.width * self._across
         self._rows = frame.bottom * self._down
-        self._ends: list[tuple[int, int, str, int]] = []
+        self._ends: list[_End] = []
 
     def _x(self, steps: Iterable[float]) -> list[int]:
         """Dot columns, counted from the plot's left edge, of ascending steps."""
@@ -224,7 +224,8 @@ class _Plot:
 
     def add(self, shown: Sequence[Series]) -> None:
         """Draw curves, and remember where their letters go. Narrow bands lie over wide ones, and lines over bands."""
-        columns = [_Columns(self._x(series.steps)) for series in shown]
+        gathered = {steps: _Columns(self._x(steps)) for steps in {series.steps for series in shown}}
+        columns = [gathered[series.steps] for series in shown]
         bands = [self._band(*one) for one in zip(shown, columns, strict=True) if self._has_band(one[0])]
         for band in sorted(bands, key=lambda band: band.thickness, reverse=True):
             self._canvas.band(band.first, band.tops, band.bottoms, band.ink)
@@ -250,8 +251,9 @@ class _Plot:
         if series.kind is not SeriesKind.TRAIN:
             letter = series.letter if bright else series.letter.lower()
             column = (first + len(ys) - 1) // self._across + 1
-            row = min(max(round(ys[-1]) // self._down, 0), self._frame.bottom - 1)
-            self._ends.append((column, row, letter, ink(Ink.END if bright else Ink.FAINT, series.index)))
+            row = (ys[-1] + 0.5) / self._down - 0.5
+            number = ink(Ink.END if bright else Ink.FAINT, series.index)
+            self._ends.append(_End(row, -series.values[-1], series.index, column, letter, number))
 
     def _stretch(self, columns: Sequence[int], values: Sequence[float]) -> list[float]:
         """Dot rows for every column from the first of ``columns`` to the last, on straight lines between them."""
@@ -269,16 +271,53 @@ class _Plot:
         return ys
 
     def letters(self) -> None:
-        """Write the letters at the ends of the lines, each in a free cell near its line."""
-        taken: set[tuple[int, int]] = set()
-        for column, row, letter, number in sorted(self._ends, key=lambda end: end[1]):
-            cell = next(
-                (spot for spot in _nearby(column, row) if spot not in taken and 0 <= spot[1] < self._frame.bottom),
-                None,
-            )
-            if cell is not None:
-                taken.add(cell)
-                self._canvas.write(*cell, letter, number)
+        """Write the letters right of the ends of the lines, in the order in which the lines end, near their lines."""
+        groups: dict[int, list[_End]] = {}
+        for end in sorted(self._ends):
+            groups.setdefault(end.column, []).append(end)
+        for column, ends in groups.items():
+            beside = -(-len(ends) // self._frame.bottom)
+            rows = [ends[at : at + beside] for at in range(0, len(ends), beside)]
+            wanted = [sum(end.row for end in row) / len(row) for row in rows]
+            for cell, row in zip(places(wanted, self._frame.bottom), rows, strict=True):
+                for back, end in enumerate(reversed(row)):
+                    self._canvas.write(column - back, cell, end.letter, end.ink)
+
+
+class _End(NamedTuple):
+    """The end of a line and its letter; ordered as they stand, from the top."""
+
+    row: float
+    """Where the line ends, in cells from the middle of the top row; not rounded."""
+    below: float
+    """Minus the last value, which orders lines that end beyond the scale."""
+    order: int
+    column: int
+    letter: str
+    ink: int
+
+
+def places(wanted: Sequence[float], rows: int) -> list[int]:
+    """A row of its own for each letter, in the given order, moved as little as that allows.
+
+    Isotonic regression by pooling neighbours (Ayer et al. 1955): letter k wants row ``wanted[k]``, and rows minus
+    k must not fall; neighbours that would are put side by side around the mean of what they want. Least squares.
+
+    Args:
+        wanted: ascending, at most as many as ``rows``.
+        rows: how many there are.
+
+    """
+    pools: list[tuple[float, int]] = []
+    for k, row in enumerate(wanted):
+        total, size = row - k, 1
+        while pools and pools[-1][0] / pools[-1][1] > total / size:
+            before, count = pools.pop()
+            total, size = total + before, size + count
+        pools.append((total, size))
+    last = rows - len(wanted)
+    starts = [min(max(floor(total / size + 0.5), 0), last) for total, size in pools for _ in range(size)]
+    return [start + k for k, start in enumerate(starts)]
 
 
 class _Band(NamedTuple):
@@ -299,27 +338,20 @@ class _Columns:
         """Gather points, given the column of each, ascending."""
         ends = {column: end for end, column in enumerate(columns, 1)}
         self.columns = list(ends)
-        self._bounds = list(pairwise((0, *ends.values())))
+        self._pieces = [slice(a, b) for a, b in pairwise((0, *ends.values()))]
+        self._sizes = [piece.stop - piece.start for piece in self._pieces]
         self._single = len(self.columns) == len(columns)
 
     def highest(self, values: Sequence[float]) -> Sequence[float]:
         """The greatest value in each column."""
-        return values if self._single else [max(values[a:b]) for a, b in self._bounds]
+        return values if self._single else [max(values[piece]) for piece in self._pieces]
 
     def lowest(self, values: Sequence[float]) -> Sequence[float]:
         """The least value in each column."""
-        return values if self._single else [min(values[a:b]) for a, b in self._bounds]
+        return values if self._single else [min(values[piece]) for piece in self._pieces]
 
     def mean(self, values: Sequence[float]) -> Sequence[float]:
         """The mean of the values in each column."""
         if self._single:
             return values
-        sums = list(accumulate(values, initial=0.0))
-        return [(sums[b] - sums[a]) / (b - a) for a, b in self._bounds]
-
-
-def _nearby(column: int, row: int) -> Iterator[tuple[int, int]]:
-    """Cells for a letter, best first."""
-    for back in (0, 2, 4):
-        for away in (0, 1, -1, 2, -2, 3, -3):
-            yield column - back, row + away
+        return [sum(values[piece]) / size for piece, size in zip(self._pieces, self._sizes, strict=True)]
