@@ -48,8 +48,9 @@ def test_a_field_takes_what_is_written(where: tuple[str, ...], text: str, value:
      (("training", "lr"), "fast"), (("protocol", "lr_grid"), ""), (("training", "steps"), "1.5")],
 )  # fmt: skip
 def test_what_cannot_be_is_a_sentence(where: tuple[str, ...], text: str) -> None:
-    with pytest.raises(LabError):
+    with pytest.raises(LabError) as caught:
         with_setting(TINY, where, text)
+    assert "input should" not in str(caught.value).lower()
 
 
 def test_a_loss_that_does_not_fit_the_new_task_goes_back_to_the_default() -> None:

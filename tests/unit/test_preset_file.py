@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tests.unit.spec_values import comparisons
-from tuilab.spec.comparison import Candidate, Comparison
+from tuilab.spec.comparison import Candidate, Comparison, dump
 from tuilab.spec.errors import FileError, LabError
 from tuilab.spec.layers import Linear, Out
+from tuilab.spec.preset_errors import plain_words
 from tuilab.spec.preset_file import load, loads, save, to_yaml
 from tuilab.spec.task import Csv, Spirals
 from tuilab.spec.training import Cosine, Sgd, Training
@@ -234,6 +236,37 @@ def test_a_missing_field_is_told_at_what_lacks_it():
     assert (error.line, error.field, error.problem) == (1, "title", "this field is missing")
     error = _error("title: T\ntask: {kind: csv, path: x.csv}\ncandidates: [{name: a}]")
     assert (error.line, error.field) == (2, "task.target")
+
+
+def test_every_missing_field_is_named():
+    error = _error("title: T\nquestion: Q?")
+    assert (error.field, error.problem) == ("task", "this field is missing, and so is candidates")
+
+
+def test_a_file_that_is_no_preset_is_said_to_lack_fields(tmp_path):
+    file = tmp_path / "notes.yaml"
+    file.write_text("title: dear diary\n")
+    with pytest.raises(FileError, match=r"not a preset \(task: this field is missing, and so is candidates\)"):
+        save(loads(PRESET), file)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"protocol": {"final_seeds": "many"}}, "protocol.final_seeds must be a whole number, not 'many'"),
+        ({"protocol": {"final_seeds": 0}}, "protocol.final_seeds must be at least 1, not 0"),
+        ({"training": {"lr": "fast"}}, "training.lr must be a number, not 'fast'"),
+        ({"training": {"stepz": 3}}, "training.stepz: unknown field"),
+        ({"task": {"kind": "spiral"}}, "task.kind: unknown kind 'spiral'; did you mean 'spirals'?"),
+        ({"task": {"kind": "csv", "path": "x.csv"}}, "task.target is missing"),
+        ({"candidates": []}, "candidates: too few entries; at least 1"),
+    ],
+)
+def test_what_validation_finds_is_said_in_plain_words(change, said):
+    data = {**dump(loads(PRESET)), **change}
+    with pytest.raises(ValidationError) as caught:
+        Comparison.model_validate(data)
+    assert plain_words(caught.value, data) == said
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """Share lines say a whole comparison and are read without trust."""
 
 import base64
+import json
 import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuilab.spec.comparison import Comparison
+from tuilab.spec.comparison import Comparison, dump
 from tuilab.spec.errors import LabError
 from tuilab.spec.share import PREFIX, from_line, is_line, to_line
 
@@ -60,3 +61,10 @@ def test_other_text_is_not_a_share_line() -> None:
     with pytest.raises(LabError, match="begins with"):
         from_line("100 relu")
     assert not is_line("100 relu")
+
+
+def test_a_share_line_with_a_wrong_value_says_which_in_plain_words():
+    data = {**dump(COMPARISON), "protocol": {"final_seeds": "many"}}
+    line = PREFIX + base64.urlsafe_b64encode(zlib.compress(json.dumps(data).encode())).decode()
+    with pytest.raises(LabError, match=r"cannot be used: protocol\.final_seeds must be a whole number, not 'many'"):
+        from_line(line)

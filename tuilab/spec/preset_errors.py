@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a preset, as one sentence with file, line and field."""
+"""What pydantic found wrong with values that people wrote, as one sentence in their words."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tuilab.spec.errors import FileError
-from tuilab.spec.yaml_text import Document, Place, Plain
+from tuilab.spec.yaml_text import Document, Place
 
 _WANTED = {
     "string_type": "text (put it in quotes)",
@@ -70,10 +70,56 @@ def preset_error(error: ValidationError, document: Document, model: _Model, root
     here = [fault for fault in faults if fault.place == place]
     wanted = " or ".join(dict.fromkeys(fault.wanted for fault in here if fault.wanted))
     sentence = f"must be {wanted}, not {_show(_at(document.data, place))}" if wanted else here[0].sentence
-    more = len(places) - 1
-    if more:
+    if here[0].missing:
+        # Missing fields sort last, so nothing else is wrong.
+        sentence += _also([_dotted(other) for other in places[1:]])
+    elif more := len(places) - 1:
         sentence += f" (and {more} more problem{'s' if more > 1 else ''})"
     return document.error(sentence, place)
+
+
+def plain_words(error: ValidationError, data: object) -> str:
+    """The first problem in a person's words, such as ``final_seeds must be a whole number, not 'many'``.
+
+    Args:
+        error: what validating ``data`` raised.
+        data: the value, as plain fields, lists and texts.
+
+    """
+    faults = [(_within(details, data), details) for details in error.errors(include_url=False)]
+    place = faults[0][0]
+    here = [_described(details, place, _at(data, place), None) for at, details in faults if at == place]
+    field = _dotted(here[0].place)
+    if here[0].missing:
+        return f"{field} is missing"
+    wanted = " or ".join(dict.fromkeys(fault.wanted for fault in here if fault.wanted))
+    if wanted:
+        return f"{field} must be {wanted}, not {_show(_at(data, place))}".lstrip()
+    return f"{field}: {here[0].sentence}" if field else here[0].sentence
+
+
+def _within(details: ErrorDetails, data: object) -> Place:
+    """Where in the data an error is, without the members of unions that pydantic tried."""
+    place: Place = ()
+    for part in details["loc"]:
+        known = part in data if isinstance(data, dict) else isinstance(data, list) and part in range(len(data))
+        if known or (details["type"] == "missing" and part == details["loc"][-1]):
+            place = (*place, part)
+            data = _at(data, (part,))
+    return place
+
+
+def _dotted(place: Place) -> str:
+    """A place as people read it; list items are counted from 1."""
+    return ".".join(str(part + 1) if isinstance(part, int) else part for part in place)
+
+
+def _also(names: Sequence[str]) -> str:
+    """``, and so are task and candidates``."""
+    if not names:
+        return ""
+    listed = ", ".join(names[:-1])
+    return f", and so {'are' if listed else 'is'} {listed}{' and ' if listed else ''}{names[-1]}"
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:
@@ -101,10 +147,10 @@ def _without_echoes(faults: list[_Fault]) -> list[_Fault]:
 
 def _fault(details: ErrorDetails, document: Document, model: _Model, root: Place) -> _Fault:
     place, owner, inherited = _locate(details, document, model, root)
-    return replace(_described(details, document, place, owner), inherited=inherited)
+    return replace(_described(details, place, _at(document.data, place), owner), inherited=inherited)
 
 
-def _described(details: ErrorDetails, document: Document, place: Place, owner: _Model) -> _Fault:
+def _described(details: ErrorDetails, place: Place, given: object, owner: _Model | None) -> _Fault:
     kind, context = details["type"], details.get("ctx", {})
     if kind in _WANTED:
         return _Fault(place, _WANTED[kind], "")
@@ -115,14 +161,16 @@ def _described(details: ErrorDetails, document: Document, place: Place, owner: _
         case "missing":
             return _Fault(place, "", "this field is missing", missing=True)
         case "extra_forbidden":
-            word, known = str(place[-1]), list(owner.model_fields)
+            word, known = str(place[-1]), list(owner.model_fields) if owner else []
+            if not known:
+                return _Fault(place, "", "unknown field")
             meant = next(iter(get_close_matches(word, known, n=1)), None)
             return _Fault(place, "", f"unknown field{suggestion(word, known)}", meant=meant)
         case "literal_error" | "enum":
-            return _choice(place, str(_at(document.data, place)), re.findall(r"'([^']*)'", str(context["expected"])))
+            return _choice(place, str(given), re.findall(r"'([^']*)'", str(context["expected"])))
         case "union_tag_invalid":
             known = re.findall(r"'([^']*)'", str(context["expected_tags"]))
-            if isinstance(_at(document.data, place), dict):
+            if isinstance(given, dict):
                 place = (*place, "kind")
             sentence = f"unknown kind {str(context['tag'])!r}{suggestion(str(context['tag']), known)}"
         case "union_tag_not_found":
@@ -190,7 +238,7 @@ def _models_in(annotation: object) -> list[_Model]:
     return [model for inner in get_args(annotation) for model in _models_in(inner)]
 
 
-def _at(data: Plain, place: Place) -> Plain:
+def _at(data: object, place: Place) -> object:
     for part in place:
         if isinstance(data, dict) and isinstance(part, str):
             data = data.get(part)
@@ -201,7 +249,7 @@ def _at(data: Plain, place: Place) -> Plain:
     return data
 
 
-def _show(value: Plain) -> str:
+def _show(value: object) -> str:
     match value:
         case None:
             return "nothing"
@@ -209,9 +257,13 @@ def _show(value: Plain) -> str:
             return "true" if value else "false"
         case dict():
             return "fields"
-        case list():
+        case list() | tuple():
             return "a list"
         case str():
             return repr(value if len(value) <= 40 else value[:37] + "...")
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:g}"
         case _:
-            return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+            return str(value)

@@ -95,7 +95,8 @@ def _kept(file: Path, comparison: Comparison) -> str | None:
         text = _read(file)
         old = loads(text, str(file), folder=file.parent)
     except FileError as error:
-        problem = f"this file is not a preset ({error.problem}); choose another name or remove it first"
+        what = f"{error.field}: {error.problem}" if error.field else error.problem
+        problem = f"this file is not a preset ({what}); choose another name or remove it first"
         raise FileError(str(file), problem, error.line) from error
     if old == comparison:
         return text

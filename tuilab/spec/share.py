@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from tuilab.spec.comparison import Comparison, dump
 from tuilab.spec.errors import LabError
+from tuilab.spec.preset_errors import plain_words
 
 PREFIX = "tuilab1:"
 """What a share line of this format begins with."""
@@ -51,6 +52,4 @@ def from_line(line: str) -> Comparison:
     try:
         return Comparison.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise LabError(f"this share line cannot be used: {where}: {first['msg']}") from error
+        raise LabError(f"this share line cannot be used: {plain_words(error, data)}") from error

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from tuilab.spec.comparison import Comparison, Protocol
 from tuilab.spec.errors import LabError
+from tuilab.spec.preset_errors import plain_words
 from tuilab.spec.task import Task, facts
 from tuilab.spec.training import Optimizer, Schedule, Training
 
@@ -130,7 +131,7 @@ def with_setting(comparison: Comparison, where: Where, text: str) -> Comparison:
         data[inner[0]] = {"kind": text}
     else:
         target[inner[-1]] = _read(text, target[inner[-1]])
-    return comparison.model_copy(update={section: _validated(section, data, inner[-1], text)})
+    return comparison.model_copy(update={section: _validated(section, data)})
 
 
 def _with_task(comparison: Comparison, text: str) -> Comparison:
@@ -140,7 +141,7 @@ def _with_task(comparison: Comparison, text: str) -> Comparison:
         if len(rest) < 2:
             raise LabError("a CSV task needs a file and the column to predict: csv data.csv species")
         data |= {"path": " ".join(rest[:-1]), "target": rest[-1]}
-    task = _validated("task", data, "kind", text)
+    task = _validated("task", data)
     changed = comparison.model_copy(update={"task": task})
     known = facts(changed.task)
     try:
@@ -151,7 +152,7 @@ def _with_task(comparison: Comparison, text: str) -> Comparison:
     return changed
 
 
-def _validated(section: str, data: object, name: str, text: str) -> BaseModel:
+def _validated(section: str, data: object) -> BaseModel:
     adapters: dict[str, TypeAdapter[BaseModel]] = {
         "task": TypeAdapter(Task),
         "training": TypeAdapter(Training),
@@ -160,9 +161,7 @@ def _validated(section: str, data: object, name: str, text: str) -> BaseModel:
     try:
         return adapters[section].validate_python(data)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]["msg"]
-        said = problem[:1].lower() + problem[1:]
-        raise LabError(f"{name} cannot be {text!r}: {said}") from error
+        raise LabError(plain_words(error, data)) from error
 
 
 def _read(text: str, before: object) -> JsonValue:
