@@ -73,10 +73,12 @@ async def test_the_input_row_says_that_it_follows_from_the_task(tmp_path: Path) 
 
 async def test_a_stack_that_does_not_fit_can_still_be_edited_as_text(tmp_path: Path) -> None:
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
-        await press(app, pilot, ["i", "ctrl+u", *"residual(3)", "enter"])
-        assert bench_stacks(app)[0] == "residual(3)"
+        await press(app, pilot, ["j", "left_parenthesis"])
+        assert bench_stacks(app)[0] == "residual(100) relu"
         assert "does not fit" in screen_text(app)
-        await press(app, pilot, ["u"])
+        await press(app, pilot, ["i", "ctrl+u", *"residual(3) 9", "enter"])
+        assert bench_stacks(app)[0] == "residual(3) 9"
+        await press(app, pilot, ["u", "u"])
         assert "502 params" in screen_text(app)
 
 

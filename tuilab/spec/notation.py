@@ -9,8 +9,9 @@
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 from tuilab.spec.errors import NotationError
@@ -202,6 +203,12 @@ class _Parser:
             layers.append(self.element())
         return tuple(layers)
 
+    def starts(self) -> Iterator[int]:
+        """Columns at which the elements of the whole text begin."""
+        while self.token.kind in ("number", "name"):
+            yield self.token.column
+            self.element()
+
     def body(self, what: str) -> Stack:
         """A bracketed stack that is not empty; the opening bracket is already taken."""
         start = self.token
@@ -333,6 +340,16 @@ def _suggestion(name: str) -> str:
 
     close = get_close_matches(name, LAYER_NAMES, n=1)
     return f"; did you mean {close[0]!r}?" if close else f" (known: {', '.join(LAYER_NAMES)})"
+
+
+def column_of(text: str, index: int) -> int | None:
+    """Column (from 1) at which the element at ``index`` of a stack's text begins; None where there is none.
+
+    Raises:
+        NotationError: when the text is not notation up to there.
+
+    """
+    return next(islice(_Parser(text).starts(), index, None), None)
 
 
 def parse(text: str) -> Stack:

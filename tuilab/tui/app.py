@@ -3,12 +3,14 @@
 import asyncio
 import signal
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.notifications import Notify
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.worker import WorkerFailed
@@ -28,8 +30,16 @@ if TYPE_CHECKING:
     from tuilab.runner.client import Standby
     from tuilab.spec.comparison import Comparison
     from tuilab.store.reader import Reader
+    from tuilab.store.records import ExperimentRecord
+    from tuilab.tui.bench import Bench
     from tuilab.tui.canvas import Glyphs
     from tuilab.tui.catalog import Preset
+    from tuilab.tui.drafts import Draft, Drafts
+    from tuilab.tui.screens.lab import LabScreen
+
+
+_LONGEST_NOTICE = 6.0
+"""Seconds."""
 
 
 def _commands() -> "type[Provider]":
@@ -44,7 +54,11 @@ class LabApp(App[None]):
     TITLE = "tuilab"
     COMMANDS: ClassVar[set["type[Provider] | Callable[[], type[Provider]]"]] = {_commands}
     ENABLE_COMMAND_PALETTE = True
-    NOTIFICATION_TIMEOUT = 6
+    NOTIFICATION_TIMEOUT = 4
+    CSS = """
+    ToastRack { margin-bottom: 1; }
+    Toast { width: auto; max-width: 100%; margin-top: 0; padding: 0 1; }
+    """
     HORIZONTAL_BREAKPOINTS = [(0, "-sliver"), (40, "-narrow"), (70, "-compact"), (120, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (20, "-short"), (30, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -86,6 +100,8 @@ class LabApp(App[None]):
         self._reader: Reader | None = None
         self._wanted = (attach, open_path, line)
         self._warm = warm
+        self._warming = False
+        self._drafts: Drafts | None = None
         self._held = False
         for theme in themes():
             self.register_theme(theme)
@@ -102,6 +118,7 @@ class LabApp(App[None]):
         self.glyphs = default_glyphs()
         self._obey_hang_up()
         self.push_screen(LibraryScreen())
+        self._open_wanted()
 
     def on_ready(self) -> None:
         if self._held:
@@ -125,6 +142,10 @@ class LabApp(App[None]):
         self.presets = presets
         for problem in problems:
             self.notify(problem, severity="warning", title="A preset cannot be read")
+        self.warm_up()
+
+    def _open_wanted(self) -> None:
+        """Show at once what was asked for when tuilab was started."""
         attach, path, line = self._wanted
         if attach is not None:
             self.open_experiment(attach)
@@ -132,15 +153,26 @@ class LabApp(App[None]):
             self.open_file(path)
         elif line is not None:
             self.open_line(line)
-        if self._warm:
-            self.standby = await in_background(self._make_standby)
 
-    def _make_standby(self) -> "Standby":
+    def warm_up(self) -> None:
+        """Have a warm engine wait for the next experiment, unless something trains: it would take memory from that."""
+        if self._warm and not self._warming and (self.standby is None or not self.standby.waiting):
+            self._warming = True
+            self.run_worker(self._start_standby(), name="standby", group="standby")
+
+    async def _start_standby(self) -> None:
         from tuilab.runner.client import Standby
+        from tuilab.spec.errors import LabError
 
-        standby = Standby(self.home)
-        standby.start()
-        return standby
+        try:
+            if all(record.status.ended for record in self.reader.experiments()):
+                standby = self.standby or Standby(self.home)
+                await in_background(standby.start)
+                self.standby = standby
+        except LabError as error:
+            self.notify(str(error), severity="error")
+        finally:
+            self._warming = False
 
     async def on_unmount(self) -> None:
         if self.standby is not None:
@@ -169,6 +201,15 @@ class LabApp(App[None]):
             self._reader = Reader(self.home)
         return self._reader
 
+    @property
+    def drafts(self) -> "Drafts":
+        """Benches that were left with edits."""
+        if self._drafts is None:
+            from tuilab.tui.drafts import Drafts
+
+            self._drafts = Drafts()
+        return self._drafts
+
     # Opening
 
     def open_file(self, path: Path) -> None:
@@ -196,23 +237,21 @@ class LabApp(App[None]):
         self.open_comparison(comparison, "")
 
     def open_comparison(self, comparison: "Comparison", source: str, *, run: bool = False) -> None:
-        """Open a comparison on the bench, and run it if asked."""
+        """Open a comparison on the bench, with the edits that were left on it, or run it as it is."""
         from tuilab.spec.errors import LabError
         from tuilab.tui.bench import open_bench
-        from tuilab.tui.screens.lab import LabScreen
 
         try:
             bench = open_bench(comparison, source)
         except LabError as error:
             self.notify(str(error), severity="error", title="Cannot open")
             return
-        self._show(LabScreen(bench, run=run))
+        self.open_bench(bench, run=run)
 
     def open_experiment(self, experiment_id: str) -> None:
-        """Open an experiment of the store."""
+        """Open an experiment of the store, with the edits that were left beside it."""
         from tuilab.spec.errors import LabError
         from tuilab.tui.bench import open_bench
-        from tuilab.tui.screens.lab import LabScreen
 
         try:
             record = self.reader.find(experiment_id)
@@ -220,18 +259,85 @@ class LabApp(App[None]):
         except LabError as error:
             self.notify(str(error), severity="error", title="Cannot open")
             return
-        self._show(LabScreen(bench, experiment=record))
+        self.open_bench(bench, record)
 
-    def _show(self, screen: Screen[None]) -> None:
+    def open_bench(
+        self, bench: "Bench", experiment: "ExperimentRecord | None" = None, *, run: bool = False
+    ) -> "LabScreen":
+        """Show a bench in place of the one that is open, with the edits that were left on it.
+
+        Args:
+            bench: as it is in its file or in the store.
+            experiment: what is watched beside it.
+            run: whether to run it at once, as it is.
+
+        """
+        from tuilab.tui.screens.lab import LabScreen
+
         while len(self.screen_stack) > 1 and not isinstance(self.screen, LibraryScreen):
+            if isinstance(self.screen, LabScreen):
+                self.screen.put_away()
             self.pop_screen()
+        if not run:
+            bench = self.drafts.take(bench, experiment.id if experiment is not None else None)
+        screen = LabScreen(bench, experiment=experiment, run=run)
         self.push_screen(screen)
+        return screen
 
     # Actions
 
     def action_leave(self) -> None:
-        """Leave; with something running, ask once what becomes of it."""
-        running = [record for record in self.reader.experiments() if not record.status.ended] if self.presets else []
+        """Leave; ask once what becomes of edits, and once what becomes of what is running."""
+        from tuilab.tui.screens.question import Choice, QuestionScreen
+
+        if isinstance(self.screen, QuestionScreen):
+            return
+        unsaved = self._unsaved()
+        if not unsaved:
+            self._leave()
+            return
+
+        def answer(choice: str | None) -> None:
+            if choice == "save":
+                self._save_first(unsaved[0])
+            elif choice == "discard":
+                self._leave()
+
+        title = unsaved[0].bench.comparison.title
+        names = f"“{title}” has edits" if len(unsaved) == 1 else f"{len(unsaved)} comparisons have edits"
+        choices = (
+            Choice("save", "save as a preset file", "s"),
+            Choice("discard", "discard the edits and quit", "d"),
+            Choice("cancel", "stay", "c"),
+        )
+        self.push_screen(QuestionScreen(f"{names} that were neither run nor saved.", choices), answer)
+
+    def _unsaved(self) -> "list[Draft]":
+        """Edits that leaving would lose; those on screen first."""
+        from tuilab.tui.drafts import Draft
+
+        open_now = [Draft(lab.bench, lab.identity) for lab in self._labs() if lab.bench is not None]
+        return [draft for draft in (*open_now, *self.drafts) if draft.bench.unsaved]
+
+    def _labs(self) -> "list[LabScreen]":
+        from tuilab.tui.screens.lab import LabScreen
+
+        return [screen for screen in self.screen_stack if isinstance(screen, LabScreen)]
+
+    def _save_first(self, draft: "Draft") -> None:
+        """Show a bench that was left with edits, and ask for the file to save it in."""
+        labs = self._labs()
+        if labs and labs[-1].bench is draft.bench:
+            while self.screen is not labs[-1]:
+                self.pop_screen()
+            screen = labs[-1]
+        else:
+            record = self.reader.experiment(draft.experiment) if draft.experiment else None
+            screen = self.open_bench(draft.bench, record)
+        self.call_after_refresh(screen.action_save)
+
+    def _leave(self) -> None:
+        running = [record for record in self.reader.experiments() if not record.status.ended]
         if not running:
             self.exit()
             return
@@ -276,6 +382,12 @@ class LabApp(App[None]):
     def watch_glyphs(self, old: "Glyphs", new: "Glyphs") -> None:
         for screen in self.screen_stack:
             screen.set_class(new == "ascii", "-ascii")
+
+    def _on_notify(self, event: Notify) -> None:
+        """One notice at a time, as it was written, and not for long: it covers what one works on."""
+        notice = event.notification
+        event.notification = replace(notice, markup=False, timeout=min(notice.timeout, _LONGEST_NOTICE))
+        self._notifications.clear()
 
     def _display(self, screen: Screen[object], renderable: "RenderableType | None") -> None:
         """Paint with as few bytes as may be."""

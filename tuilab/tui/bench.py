@@ -55,11 +55,18 @@ class Bench:
     goal: Goal = Goal()
     held: bool = False
     """Whether widths follow every change, so that the budget is kept."""
+    kept: tuple[Comparison, ...] = ()
+    """What else was opened, run or saved here, and can be found again."""
 
     @property
     def candidate(self) -> Candidate:
         """The selected candidate."""
         return self.comparison.candidates[self.selected]
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is something on the bench that was never opened, run or saved."""
+        return self.edited and self.comparison not in self.kept
 
     @property
     def edited(self) -> bool:
@@ -131,6 +138,11 @@ def open_bench(comparison: Comparison, source: str = "") -> Bench:
 
     """
     return Bench(comparison, facts(comparison.task), comparison, source)
+
+
+def kept(bench: Bench) -> Bench:
+    """The bench once its comparison has been run or saved: it is where edits start from now."""
+    return replace(bench, origin=bench.comparison, kept=(*bench.kept, bench.origin))
 
 
 def change(bench: Bench, comparison: Comparison, selected: int | None = None) -> Bench:

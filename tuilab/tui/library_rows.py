@@ -111,6 +111,13 @@ def outcome(record: "ExperimentRecord") -> str:
     return ""
 
 
+def message_lines(record: "ExperimentRecord", width: int) -> tuple[Line, ...]:
+    """Why an experiment ended before its time, if it did."""
+    if not record.message or record.status.value not in ("failed", "lost", "stopped"):
+        return ()
+    return tuple(wrap(f"{record.status.value}: {record.message}", width, STATUS_MARKS[record.status.value][1]))
+
+
 WELCOME: tuple[Line, ...] = (
     (Span(" Each question above is an experiment with real networks; none has run yet."),),
     (

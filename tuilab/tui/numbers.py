@@ -26,9 +26,11 @@ def fitting(count: int, width: int) -> str:
 
 
 def signed_percent(share: float) -> str:
-    """``+1.2%``; the sign is always shown."""
-    if abs(share) >= 10:
-        return f"{'+' if share > 0 else '-'}{short(abs(share) + (1 if share > 0 else 0))}×"
+    """``+1.2%``; the sign is always shown. ``>10×`` and ``-100%`` where digits would say no more."""
+    if share >= 10:
+        return ">10×"
+    if share < -0.9985:
+        return "-100%"
     return f"{share * 100:+.1f}%"
 
 

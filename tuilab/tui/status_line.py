@@ -3,26 +3,34 @@
 from tuilab.store.records import Status
 from tuilab.tui.bench import Bench
 from tuilab.tui.library_rows import STATUS_MARKS
-from tuilab.tui.lines import Line, Span, clip
+from tuilab.tui.lines import Line, Span, cell_width, clip, plain
 from tuilab.tui.live import LiveState
 from tuilab.tui.numbers import clock, rate
 
+_WIDE = 100
+_LEAST_TITLE = 24
+"""Cells of the title for which the device's name makes way."""
 
-def status_line(bench: Bench, live: LiveState | None, *, wide: bool) -> tuple[Line, Line]:
+
+def status_line(bench: Bench, live: LiveState | None, width: int) -> tuple[Line, Line]:
     """The left and the right end of the line.
 
     Args:
         bench: what is open.
         live: the watched experiment.
-        wide: whether there is room for the rate and the device's full name.
+        width: cells of the line; from 100 on there is room for the rate and the device's full name.
 
     """
-    title = clip(f"{bench.comparison.title} · {bench.comparison.task.kind}", 70 if wide else 34)
-    first = Span("tuilab", "strong accent"), Span(f"  {title}", "dim")
-    return first, _state(bench, live, wide=wide)
+    state = _state(bench, live, wide=width >= _WIDE)
+    room = width - len("tuilab  ") - cell_width(plain(state)) - 2
+    if width < _WIDE and room < _LEAST_TITLE and live is not None:
+        state = _state(bench, live, wide=False, device=False)
+        room = width - len("tuilab  ") - cell_width(plain(state)) - 2
+    title = clip(f"{bench.comparison.title} · {bench.comparison.task.kind}", max(0, min(70, room)))
+    return (Span("tuilab", "strong accent"), Span(f"  {title}", "dim")), state
 
 
-def _state(bench: Bench, live: LiveState | None, *, wide: bool) -> Line:
+def _state(bench: Bench, live: LiveState | None, *, wide: bool, device: bool = True) -> Line:
     if live is None:
         return Span("edited: r runs it" if bench.edited else "r runs it", "accent"), Span(" ")
     record = live.experiment
@@ -36,7 +44,7 @@ def _state(bench: Bench, live: LiveState | None, *, wide: bool) -> Line:
         spans.append(Span(f"  {clock(live.seconds)}", "dim"))
     if record.message and record.status.ended and wide:
         spans.append(Span(f"  {clip(record.message, 60)}", "dim"))
-    if record.device:
+    if record.device and device:
         spans.append(Span(f"  {clip(record.device, 40 if wide else 8)}", "dim"))
     if wide and record.status is Status.RUNNING and live.steps_per_second:
         spans.append(Span(f" · {rate(live.steps_per_second)} steps/s", "dim"))

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 
 from tuilab.tui.lines import Line, Span, Text, left, wrap
-from tuilab.tui.widgets.bars import key_name
+from tuilab.tui.widgets.bars import key_name, plain_key
 from tuilab.tui.widgets.line_view import LineView
 
 INTRODUCTION = (
@@ -44,27 +44,44 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Help"
-            box.border_subtitle = "esc closes · ↑↓ scroll"
+            box.border_subtitle = "esc closes - up/down scroll" if self._plain else "esc closes · ↑↓ scroll"
             yield LineView(cursor_on=False)
+
+    def on_mount(self) -> None:
+        self.set_class(self._plain, "-ascii")
+
+    @property
+    def _plain(self) -> bool:
+        return getattr(self.app, "glyphs", "") == "ascii"
 
     def on_resize(self) -> None:
         """Wrap the text to the room there is."""
         width = max(40, min(92, int(self.size.width * 0.96)) - 5)
-        self.query_one(LineView).rows = Text((*wrap(INTRODUCTION, width), (), *key_lines(self._actions, width)))
+        self.query_one(LineView).rows = Text(
+            (*wrap(INTRODUCTION, width), (), *key_lines(self._actions, width, plain=self._plain))
+        )
 
     def action_close(self) -> None:
         """Go back."""
         self.dismiss()
 
 
-def key_lines(bindings: Iterable[ActiveBinding], width: int = 200) -> list[Line]:
-    """Per action its keys, its name and what it does, in lines of at most ``width`` cells."""
+def key_lines(bindings: Iterable[ActiveBinding], width: int = 200, *, plain: bool = False) -> list[Line]:
+    """Per action its keys, its name and what it does, in lines of at most ``width`` cells.
+
+    Args:
+        bindings: as they are active in some place.
+        width: in cells.
+        plain: whether keys are named in ASCII.
+
+    """
     actions: dict[str, tuple[list[str], Binding]] = {}
     for active in bindings:
         binding = active.binding
         if binding.tooltip:
             keys, _ = actions.setdefault(binding.action, ([], binding))
-            keys.append(key_name(binding.key))
+            name = key_name(binding.key)
+            keys.append(plain_key(name) if plain else name)
     lines: list[Line] = []
     indent = _KEYS_WIDTH + _NAME_WIDTH + 1
     for keys, binding in actions.values():

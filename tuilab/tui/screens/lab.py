@@ -227,12 +227,10 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
             self.query_one("#metric", Chart).data = ChartData(f"Eval {self.shown.facts.metric}", (), steps)
             return
         self.query_one("#loss", Chart).data = loss_chart(self.live, log_y=self.log_y)
-        metric = self.query_one("#metric", Chart)
-        if metric.size.width:
-            metric.data = metric_chart(self.live)
+        self.query_one("#metric", Chart).data = metric_chart(self.live)
 
     def _show_top(self) -> None:
-        self.query_one(TopBar).content = status_line(self.shown, self.live, wide=self.size.width >= 100)
+        self.query_one(TopBar).content = status_line(self.shown, self.live, max(20, self.size.width - 2))
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_sized)
@@ -314,6 +312,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
         elif self.zoomed:
             self.zoomed = ""
         else:
+            self.put_away()
             self.dismiss()
 
     def on_line_view_moved(self, message: LineView.Moved) -> None:

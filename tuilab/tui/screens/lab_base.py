@@ -47,6 +47,16 @@ class LabBase(Screen[None]):
         """Whether the watched experiment has not ended yet."""
         return self.live is not None and not self.live.experiment.status.ended
 
+    @property
+    def identity(self) -> str | None:
+        """Id of the watched experiment; None before the first run."""
+        return self.live.experiment.id if self.live is not None else None
+
+    def put_away(self) -> None:
+        """Keep what is on the bench for when it is opened again."""
+        if self.bench is not None:
+            self.lab.drafts.keep(self.bench, self.identity)
+
     def show_bench(self) -> None:
         """Hand the bench down to the panes that show it."""
         raise NotImplementedError

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from tuilab.spec.comparison import Candidate
-from tuilab.spec.errors import LabError, NotationError
-from tuilab.spec.notation import format_stack, parse
+from tuilab.spec.errors import LabError, NotationError, ShapeError
+from tuilab.spec.notation import column_of, format_stack, parse
 from tuilab.tui import bench as benches
 from tuilab.tui.bench import Bench
 from tuilab.tui.bench_budget import held
@@ -21,13 +21,17 @@ Make: TypeAlias = Callable[[Bench, str], Bench]
 """The bench that a typed text asks for; raises LabError where it asks for nothing that can be."""
 
 
+_WHOLE = ("stack", "new")
+"""Kinds of prompts whose text is a whole stack."""
+
+
 class LabEditing(LabBase):
     """The actions that change the bench; every change can be undone."""
 
     _make: Make | None = None
     """What the text of the open prompt makes."""
-    _done: Callable[[str], None] | None = None
-    """Told the text once it has been accepted."""
+    _done: Make | None = None
+    """Does what the accepted text asks for beyond the bench; raises LabError where it cannot."""
 
     def change(self, make: Callable[[Bench], Bench]) -> bool:
         """Replace the bench by what ``make`` makes of it, or say why that cannot be."""
@@ -48,7 +52,7 @@ class LabEditing(LabBase):
         hint: str,
         make: Make,
         suggester: "Suggester | None" = None,
-        done: Callable[[str], None] | None = None,
+        done: Make | None = None,
     ) -> None:
         """Open a line of text; every key shows what the text would make, enter makes it, escape forgets it.
 
@@ -58,7 +62,7 @@ class LabEditing(LabBase):
             hint: what may be written.
             make: the bench that a text asks for.
             suggester: completes what is typed.
-            done: told the text once it has been accepted.
+            done: does what the text asks for beyond the bench, at enter; what it refuses is said under the line.
 
         """
         from tuilab.tui.widgets.prompt import Prompt
@@ -83,12 +87,23 @@ class LabEditing(LabBase):
         except LabError as error:
             _complain(prompt, error)
             return
+        if (misfit := self._misfit(made)) is not None:
+            prompt.complain(str(misfit), _place(prompt, misfit))
+            return
         self.preview = made
         count = made.count(made.candidate)
         if isinstance(count, LabError):
-            prompt.complain(str(count))
+            prompt.complain(str(count), _place(prompt, count))
         else:
             prompt.say(f"{exact(count.num_params)} params · {exact(count.macs)} MACs · enter accepts")
+
+    def _misfit(self, made: Bench) -> LabError | None:
+        """Why the candidate cannot be built any more; None where it can, or could not before."""
+        assert self.bench is not None
+        count = made.count(made.candidate)
+        added = len(made.comparison.candidates) > len(self.bench.comparison.candidates)
+        could = added or not isinstance(self.bench.count(self.bench.candidate), LabError)
+        return count if isinstance(count, LabError) and could else None
 
     async def on_prompt_accepted(self, message: "Prompt.Accepted") -> None:
         message.stop()
@@ -96,14 +111,17 @@ class LabEditing(LabBase):
         assert self._make is not None
         try:
             made = self._make(self.bench, message.value)
+            if (misfit := self._misfit(made)) is not None:
+                message.prompt.complain(str(misfit), _place(message.prompt, misfit))
+                return
+            if self._done is not None:
+                made = self._done(made, message.value)
         except LabError as error:
             _complain(message.prompt, error)
             return
-        self.bench, done = made, self._done
+        self.bench = made
         await self._close(message.prompt)
         self.after_edit()
-        if done is not None:
-            done(message.value)
 
     def after_edit(self) -> None:
         """Called when a line of text has been accepted."""
@@ -173,6 +191,13 @@ def _with_notation(bench: Bench, text: str) -> Bench:
 def _added(bench: Bench, text: str) -> Bench:
     stack = parse(text)
     return benches.add(bench, Candidate(name=(format_stack(stack) or "linear")[:40], stack=stack))
+
+
+def _place(prompt: "Prompt", misfit: LabError) -> int | None:
+    """The column of the layer that does not fit, where the text is a whole stack."""
+    if not isinstance(misfit, ShapeError) or not misfit.path or prompt.kind not in _WHOLE:
+        return None
+    return column_of(prompt.value, misfit.path[0])
 
 
 def _complain(prompt: "Prompt", error: LabError) -> None:

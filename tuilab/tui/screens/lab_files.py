@@ -31,18 +31,13 @@ class LabFiles(LabEditing):
         hint = "an existing file keeps its comments and order where possible"
         self.ask("save as", value, hint, _checked, done=self._save)
 
-    def _save(self, text: str) -> None:
+    def _save(self, bench: Bench, text: str) -> Bench:
         from tuilab.spec.preset_file import save
 
-        assert self.bench is not None
-        try:
-            path = file_of(text)
-            save(self.bench.comparison, path)
-        except LabError as error:
-            self.notify(str(error), severity="error")
-            return
-        self.bench = replace(self.bench, source=str(path))
+        path = file_of(text)
+        save(bench.comparison, path)
         self.notify(f"saved as {path}", timeout=4)
+        return benches.kept(replace(bench, source=str(path)))
 
     def action_code(self) -> None:
         """Write the selected candidate as a PyTorch module."""
@@ -50,19 +45,16 @@ class LabFiles(LabEditing):
         hint = "a Python file that needs nothing but torch"
         self.ask("code to", f"{name or 'network'}.py", hint, _checked_code, done=self._write_code)
 
-    def _write_code(self, text: str) -> None:
+    def _write_code(self, bench: Bench, text: str) -> Bench:
         from tuilab.analysis.codegen import torch_code
 
-        bench = self.shown
+        path = file_of(text, ".py")
         try:
-            path = file_of(text, ".py")
             path.write_text(torch_code(bench.network(bench.candidate), bench.candidate.name), encoding="utf-8")
-        except LabError as error:
-            self.notify(str(error), severity="error")
         except OSError as error:
-            self.notify(f"{text} cannot be written ({error.strerror}); choose another place", severity="error")
-        else:
-            self.notify(f"written to {path}", timeout=4)
+            raise LabError(f"{text} cannot be written ({error.strerror}); choose another place") from error
+        self.notify(f"written to {path}", timeout=4)
+        return bench
 
     def action_share(self) -> None:
         """Copy the whole comparison as one line of text."""

@@ -11,6 +11,7 @@ from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.store.records import Status
 from tuilab.tui.background import in_background
+from tuilab.tui.bench import kept
 from tuilab.tui.live import empty, reduce
 from tuilab.tui.screens.lab_evidence import LabEvidence
 from tuilab.tui.start import over_ssh
@@ -72,8 +73,11 @@ class LabRunning(LabEvidence):
             return
         self._more = len(points) == _ROWS_A_LOOK
         self._follow_comparison(self.live.experiment.comparison, record.comparison)
+        ran = self.running
         self.live = reduce(self.live, record, runs, points)
         self._obey_clock()
+        if ran and not self.running:
+            self.lab.warm_up()
 
     def _follow_comparison(self, before: Comparison, after: Comparison) -> None:
         """An experiment that got more seeds takes a bench along that nobody has edited."""
@@ -105,7 +109,8 @@ class LabRunning(LabEvidence):
             self.notify(str(error), severity="error", title="Cannot run", timeout=8)
             return
         if record is not None:
-            self.bench = replace(self.bench, origin=bench.comparison)
+            ran = kept(replace(self.bench, comparison=bench.comparison))
+            self.bench = replace(ran, comparison=self.bench.comparison)
             self.live = empty(record)
             self.look(now=True)
             self.refresh_bindings()
@@ -115,10 +120,7 @@ class LabRunning(LabEvidence):
 
         assert self.bench is not None
         source = "" if self.bench.edited else self.bench.source
-        identity = create_and_launch(self.lab.home, self.bench.comparison, source, standby=self.lab.standby)
-        if self.lab.standby is not None:
-            self.lab.standby.start()
-        return identity
+        return create_and_launch(self.lab.home, self.bench.comparison, source, standby=self.lab.standby)
 
     def action_pause(self) -> None:
         """Hold the running experiment, or go on with it."""

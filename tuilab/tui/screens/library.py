@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.events import DescendantFocus
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from tuilab.tui.library_rows import WELCOME, ExperimentRows, PresetRows, details
+from tuilab.tui.library_rows import WELCOME, ExperimentRows, PresetRows, details, message_lines
 from tuilab.tui.lines import Line, Span, Text
 from tuilab.tui.widgets.bars import KeyBar, TopBar
 from tuilab.tui.widgets.line_view import LineView
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tuilab.spec.comparison import Comparison
     from tuilab.store.records import ExperimentRecord
     from tuilab.tui.app import LabApp
+    from tuilab.tui.bench import Bench
     from tuilab.tui.catalog import Preset
     from tuilab.tui.widgets.prompt import Prompt
 
@@ -58,6 +60,7 @@ class LibraryScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._version: int | None = None
+        self._list = "presets"
 
     @property
     def lab(self) -> "LabApp":
@@ -91,8 +94,7 @@ class LibraryScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self._version = None
-        if self.presets:
-            self._poll()
+        self._poll()
 
     def _poll(self) -> None:
         """Look whether the store has changed; idle it costs one query and no painting."""
@@ -105,6 +107,8 @@ class LibraryScreen(Screen[None]):
             if version != self._version:
                 self._version = version
                 self.experiments = tuple(self.lab.reader.experiments())
+                if all(record.status.ended for record in self.experiments):
+                    self.lab.warm_up()
         except LabError as error:
             self._clock.pause()
             self.query_one("#past", LineView).rows = Text(((Span(f" {error}", "error"),),))
@@ -148,7 +152,7 @@ class LibraryScreen(Screen[None]):
         preset, record = self.selected_preset, self.selected_experiment
         if record is not None:
             params = [candidate.num_params for candidate in record.result.candidates] if record.result else []
-            lines = details(record.comparison, params, width, height)
+            lines = (*message_lines(record, width), *details(record.comparison, params, width, height))
             title = record.id
         elif preset is not None:
             lines = details(preset.comparison, preset.num_params, width, height, preset.seconds)
@@ -184,7 +188,9 @@ class LibraryScreen(Screen[None]):
         elif message.view.id == "past" and message.direction < 0:
             self.query_one("#presets").focus()
 
-    def on_descendant_focus(self) -> None:
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        if event.widget.id in ("presets", "past"):
+            self._list = event.widget.id
         if self.presets:
             self._show_details()
 
@@ -269,29 +275,45 @@ class LibraryScreen(Screen[None]):
             self.pattern = message.value
 
     async def on_prompt_accepted(self, message: "Prompt.Accepted") -> None:
-        await message.prompt.remove()
-        self.query_one("#presets").focus()
-        if message.prompt.kind == "open":
-            self._open_text(message.value)
-
-    def _open_text(self, text: str) -> None:
         from tuilab.spec.errors import LabError
+
+        if message.prompt.kind == "open":
+            try:
+                bench = self._bench_of(message.value)
+            except LabError as error:
+                message.prompt.complain(str(error))
+                return
+            self.lab.open_bench(bench)
+        await message.prompt.remove()
+        self._focus_list()
+
+    def _bench_of(self, text: str) -> "Bench":
+        """What a path, a preset's name or a share line says.
+
+        Raises:
+            LabError: when it says nothing that can be opened.
+
+        """
         from tuilab.spec.presets import find_preset
-        from tuilab.spec.share import is_line
+        from tuilab.spec.share import from_line, is_line
+        from tuilab.tui.bench import open_bench
+        from tuilab.tui.catalog import load_preset
 
         if is_line(text):
-            self.lab.open_line(text)
-            return
-        try:
-            self.lab.open_file(find_preset(text.strip()))
-        except LabError as error:
-            self.notify(str(error), severity="error", title="Cannot open")
+            return open_bench(from_line(text))
+        path = find_preset(text.strip())
+        preset = load_preset(path.stem, path)
+        return open_bench(preset.comparison, preset.name)
+
+    def _focus_list(self) -> None:
+        """Go back to the list that had the focus before the input."""
+        self.query_one(f"#{self._list}").focus()
 
     async def on_prompt_cancelled(self, message: "Prompt.Cancelled") -> None:
         await message.prompt.remove()
         if message.prompt.kind == "filter":
             self.pattern = ""
-        self.query_one("#presets").focus()
+        self._focus_list()
 
     def action_clear(self) -> None:
         """Show everything again."""

@@ -58,8 +58,6 @@ def _start(lab: "LabApp", record: "ExperimentRecord", seeds: int, started: Calla
 
     try:
         more(lab.home, record.id, seeds, standby=lab.standby)
-        if lab.standby is not None:
-            lab.standby.start()
     except LabError as error:
         lab.notify(str(error), severity="error", title="No seeds added", timeout=8)
         return

@@ -1,6 +1,7 @@
 """The line on top and the line of keys at the bottom."""
 
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -12,6 +13,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Input
 
 from tuilab.tui.lines import Line, Span, cell_width, spread, to_ascii
 from tuilab.tui.widgets.line_view import LineView, plain_marks
@@ -81,12 +83,37 @@ KEY_NAMES = {
 
 
 def key_name(key: str) -> str:
-    """What stands on the keyboard: ``⏎`` for enter, ``^p`` for ctrl+p."""
+    """What stands on the keyboard: ``⏎`` for enter, ``^p`` for ctrl+p, ``(`` for left_parenthesis."""
     if key.startswith("ctrl+"):
         return f"^{key_name(key[5:])}"
     if key.startswith("alt+"):
         return f"⌥{key_name(key[4:])}"
-    return KEY_NAMES.get(key, key)
+    if key in KEY_NAMES or "_" not in key:
+        return KEY_NAMES.get(key, key)
+    try:
+        return unicodedata.lookup(key.replace("_", " "))
+    except KeyError:
+        return key
+
+
+_PLAIN_KEYS = str.maketrans(
+    {
+        "⏎": "enter",
+        "⇥": "tab",
+        "⇧": "shift+",
+        "⌥": "alt+",
+        "⌫": "bksp",
+        "↑": "up",
+        "↓": "down",
+        "←": "left",
+        "→": "right",
+    }
+)
+
+
+def plain_key(name: str) -> str:
+    """A key's name for a terminal that has only ASCII: a sign that looks like a letter would be another key."""
+    return name.translate(_PLAIN_KEYS)
 
 
 _PINNED = ("keys", "leave", "command_palette")
@@ -122,7 +149,14 @@ class KeyBar(Widget):
 
     def _changed(self, screen: Screen[object]) -> None:
         if screen is self.screen and self.is_attached:
-            self.entries = tuple(_entries(active.binding for active in self.screen.active_bindings.values()))
+            self.entries = tuple(_entries(self._usable(), getattr(screen, "foremost", ())))
+
+    def _usable(self) -> Iterator[Binding]:
+        """What can be pressed: while a text is typed only what concerns the text, as letters are letters then."""
+        typing = isinstance(self.screen.focused, Input)
+        for active in self.screen.active_bindings.values():
+            if not typing or (active.binding.id or "").startswith("prompt."):
+                yield active.binding
 
     def render(self) -> RenderResult:
         return ""
@@ -130,12 +164,14 @@ class KeyBar(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         base, key_style = self.rich_style, self.get_component_rich_style("key-bar--key", partial=True)
-        actions = {entry[2].removeprefix("app."): entry for entry in self.entries}
+        only_ascii = plain_marks(self)
+        entries = [(plain_key(key) if only_ascii else key, name, action) for key, name, action in self.entries]
+        actions = {entry[2].removeprefix("app."): entry for entry in entries}
         pinned = [actions[action] for action in _PINNED if action in actions]
         tail = [piece for entry in pinned for piece in _pieces(entry)]
         room = width - sum(cell_width(text) for text, _ in tail) - 1
         segments, used = [], 0
-        for entry in self.entries:
+        for entry in entries:
             pieces = _pieces(entry)
             need = sum(cell_width(text) for text, _ in pieces)
             if entry in pinned or used + need > room:
@@ -145,7 +181,7 @@ class KeyBar(Widget):
             used += need
         segments.append(Segment(" " * max(0, width - used - sum(cell_width(text) for text, _ in tail)), base))
         segments += [Segment(text, base + (key_style if is_key else Style())) for text, is_key in tail]
-        if plain_marks(self):
+        if only_ascii:
             segments = [Segment(to_ascii(text), style) for text, style, _ in segments]
         return Strip(segments).crop(0, width)
 
@@ -160,11 +196,11 @@ def _pieces(entry: tuple[str, str, str]) -> tuple[tuple[str, bool], ...]:
     return (" ", False), (entry[0], True), (f" {entry[1]} ", False)
 
 
-def _entries(bindings: Iterable[Binding]) -> list[tuple[str, str, str]]:
-    """One entry per action, the first key of each, in the order of the bindings."""
+def _entries(bindings: Iterable[Binding], foremost: Sequence[str] = ()) -> list[tuple[str, str, str]]:
+    """One entry per action, the first key of each, in the order of the bindings; the foremost actions come first."""
     found: dict[str, tuple[str, str, str]] = {}
     for binding in bindings:
         if binding.show and binding.action not in found:
             name = binding.key_display or key_name(binding.key)
             found[binding.action] = (name, binding.description, binding.action)
-    return list(found.values())
+    return sorted(found.values(), key=lambda entry: entry[2] not in foremost)
