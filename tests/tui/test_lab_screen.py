@@ -28,6 +28,18 @@ async def test_a_finished_experiment_shows_its_curves_and_result(tmp_path: Path,
         assert_golden(f"finished-{size[0]}x{size[1]}", screen_text(app))
 
 
+async def test_the_metric_chart_has_its_curves_before_it_has_room(tmp_path: Path) -> None:
+    async with opened(tmp_path, size=(80, 24), attach=record(tmp_path)) as (app, pilot):
+        chart = app.screen.query_one("#metric", Chart)
+        assert not chart.size
+        assert chart.data is not None
+        assert len(chart.data.series) == 4
+        await pilot.resize_terminal(160, 45)
+        await pilot.pause()
+        assert chart.border_title == "Eval error"
+        assert "no points yet" not in screen_text(app)
+
+
 async def test_a_running_experiment_says_how_far_it_is(tmp_path: Path) -> None:
     async with opened(tmp_path, size=(160, 45), attach=record(tmp_path, Status.RUNNING, part=0.4)) as (app, pilot):
         await pilot.pause()

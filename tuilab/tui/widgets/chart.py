@@ -118,6 +118,8 @@ class Chart(Widget):
         if self._drawn_size != self.size:
             self.refresh()
             return
+        if not self.size:
+            return
         rows = self._draw()
         self._cuts = {}
         changed = []
