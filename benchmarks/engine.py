@@ -1,9 +1,11 @@
 """How fast the engine trains, against a plain PyTorch loop with a DataLoader measured in the same rounds.
 
 ``python -m benchmarks.engine [--rounds N] [T1 T2 ...]`` prints a table. The engine is ``python -m tuilab.engine``, one
-process a core, driven by the same requests that a runner sends; its time includes evaluations and messages. The loop
-runs in as many processes, each training one network after the other on one thread. Rates are optimiser steps a second,
-over all networks and the whole machine.
+process a core, driven by the same requests that a runner sends; its time includes evaluations and messages. The loop is
+what one would write first: one process with torch's own choice of threads, one network after the other. The last column
+is the loop in one process a core with one thread each, the best one can make of it by hand. Rates are optimiser steps a
+second, over all networks and the whole machine; CPU is processor time of a step, which other work on the machine hardly
+changes.
 """
 
 import argparse
@@ -27,10 +29,10 @@ from tuilab.spec.protocol import EVENT, REQUEST, Event, GroupFailed, GroupFinish
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Steps a second over the whole machine, and CPU seconds for a thousand of them."""
+    """Steps a second over the whole machine, and CPU microseconds for one."""
 
     steps_per_second: float
-    cpu_seconds: float
+    cpu: float
 
 
 class Engines:
@@ -66,7 +68,7 @@ class Engines:
         for position in range(len(requests)):
             done += self._finish(self._processes[position % len(self._processes)])
         seconds = time.perf_counter() - began
-        return Rate(done / seconds, (self._cpu_seconds() - cpu) / done * 1000)
+        return Rate(done / seconds, (self._cpu_seconds() - cpu) / done * 1e6)
 
     def close(self) -> None:
         for process in self._processes:
@@ -97,18 +99,17 @@ class Engines:
                 return event.steps
 
 
-def measure_loop(task: Measured, processes: int) -> Rate:
-    """The plain loop, in its own processes; they report steps and seconds without their start-up."""
-    command = [sys.executable, "-m", "benchmarks.plain_loop", task.name]
+def measure_loop(task: Measured, processes: int, threads: int) -> Rate:
+    """The plain loop in some processes; they report steps and seconds without their start-up."""
+    command = [sys.executable, "-m", "benchmarks.plain_loop", task.name, str(threads)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
     rate, done, cpu = 0.0, 0, 0.0
     for process in running:
-        output, _ = process.communicate()
-        steps, seconds, own_cpu = output.split()
+        steps, seconds, own_cpu = process.communicate()[0].split()
         rate += int(steps) / float(seconds)
         done += int(steps)
         cpu += float(own_cpu)
-    return Rate(rate, cpu / done * 1000)
+    return Rate(rate, cpu / done * 1e6)
 
 
 def matmul_limit(cores: int) -> float:
@@ -136,7 +137,7 @@ def main() -> None:
     print(f"{cpu_name()}, {cores} cores, {platform.system()}, torch {torch.__version__}; ", end="")
     print(f"{limit / 1e9:.0f} GFLOP/s in large matrix products; medians of {arguments.rounds} rounds")
     print(f"{'':3} {'steps/s: loop':>14} {'engine':>10} {'ratio':>7} {'plan only':>10} {'ratio':>7}", end="")
-    print(f" {'CPU s per 1000 steps':>21} {'of matmul limit':>16}")
+    print(f" {'of matmul limit':>16} {'by hand':>8} {'CPU us: engine':>15} {'by hand':>8} {'ratio':>7}")
     for task in [task for task in TASKS if task.name in arguments.tasks]:
         print(_row(task, kinds, cores, limit, arguments.rounds), flush=True)
     for engines in kinds.values():
@@ -144,23 +145,25 @@ def main() -> None:
 
 
 def _row(task: Measured, kinds: dict[str, Engines], cores: int, limit: float, rounds: int) -> str:
-    rates: dict[str, list[Rate]] = {name: [] for name in ("loop", *kinds)}
+    rates: dict[str, list[Rate]] = {name: [] for name in ("loop", "by hand", *kinds)}
     for engines in kinds.values():
         engines.measure(task, max(2, task.training.steps // 20))
     for _ in range(rounds):
-        rates["loop"].append(measure_loop(task, cores))
+        rates["loop"].append(measure_loop(task, 1, torch.get_num_threads()))
+        rates["by hand"].append(measure_loop(task, cores, 1))
         for name, engines in kinds.items():
             rates[name].append(engines.measure(task, task.training.steps))
     middle = {name: median(rate.steps_per_second for rate in found) for name, found in rates.items()}
     fast = "kernel" if "kernel" in kinds else "plan"
-    cpu = median(rate.cpu_seconds for rate in rates[fast])
+    cpu = {name: median(rate.cpu for rate in found) for name, found in rates.items()}
     batch = task.training.batch_size
     assert isinstance(batch, int)
     flops = 6 * batch * sum(count(network).macs for network in task.networks()) / len(task.stacks)
     return (
         f"{task.name:3} {middle['loop']:>14,.0f} {middle[fast]:>10,.0f} {middle[fast] / middle['loop']:>6.1f}x"
-        f" {middle['plan']:>10,.0f} {middle['plan'] / middle['loop']:>6.1f}x {cpu:>21.3f}"
-        f" {middle[fast] * flops / limit:>15.0%}   {task.says}, {task.seeds} seeds"
+        f" {middle['plan']:>10,.0f} {middle['plan'] / middle['loop']:>6.1f}x"
+        f" {middle[fast] * flops / limit:>16.0%} {middle['by hand']:>8,.0f} {cpu[fast]:>15,.0f} {cpu['by hand']:>8,.0f}"
+        f" {cpu['by hand'] / cpu[fast]:>6.1f}x   {task.says}, {task.seeds} seeds"
     )
 
 

@@ -72,8 +72,8 @@ def train(task: Measured, network: Network, steps: int) -> None:
 
 
 def main() -> None:
-    """Measure the task named on the command line."""
-    torch.set_num_threads(1)
+    """Measure the task named on the command line, with as many threads as it says."""
+    torch.set_num_threads(int(sys.argv[2]))
     task = next(task for task in TASKS if task.name == sys.argv[1])
     networks = task.networks()
     share = max(1, task.peer_steps // len(networks))

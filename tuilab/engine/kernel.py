@@ -14,6 +14,7 @@ from tuilab.engine.kernel_images import convolve, convolve_back, crop, pad, pool
 from tuilab.engine.kernel_losses import loss_and_gradient, loss_and_metric
 from tuilab.engine.kernel_norms import batchnorm, batchnorm_back, layernorm, layernorm_back, row_sums
 from tuilab.engine.kernel_products import outer, product
+from tuilab.engine.kernel_tiles import LANES, transpose_tile
 from tuilab.engine.kernel_updates import update
 from tuilab.engine.random import GOLDEN, MULTIPLIERS
 
@@ -91,7 +92,8 @@ def train(program, work, state, examples, order, padded, loss, optimizer, rates,
 
     Args:
         program: instructions forward, their floats, instructions backward, their floats, tables of offsets, and places
-            in ``work``: offsets of input, output and gradient by the output, the number of outputs, offset of scratch.
+            in ``work``: offsets of input, output and gradient by the output, the number of outputs, offsets of scratch
+            and of room for the examples as they come.
         work: float32, for activations and their gradients.
         state: what the replica owns: parameters, gradients, and two states of the optimiser, (row_length,) each;
             running means and variances of its batch normalisations; (dropouts,) uint32 keys.
@@ -115,7 +117,7 @@ def train(program, work, state, examples, order, padded, loss, optimizer, rates,
         for begin in range(0, batch, padded):
             chosen = order[k, begin : begin + padded]
             now = len(chosen)
-            _gather(work, places[0], inputs, chosen, padded)
+            _gather(work, places, inputs, chosen, padded)
             follow(forward, forward_numbers, tables, work, scratch, state, step, begin, now, padded, True)
             losses[k] += loss_and_gradient(
                 loss, work, places[1], places[2], places[3], now, batch, padded, labels, targets, chosen
@@ -138,7 +140,7 @@ def evaluate(program, work, state, examples, count, padded, loss, relu, alive):
     loss_sum, metric_sum = 0.0, 0.0
     for begin in range(0, count, padded):
         batch = min(padded, count - begin)
-        _gather(work, places[0], inputs, np.arange(begin, begin + batch), padded)
+        _gather(work, places, inputs, np.arange(begin, begin + batch), padded)
         follow(forward, forward_numbers, tables, work, places[4], state, 0, 0, batch, padded, False)
         part, wrong = loss_and_metric(loss, work, places[1], places[3], batch, padded, labels, targets, begin)
         loss_sum += part
@@ -170,12 +172,20 @@ def _collect(total, part, first):
 
 
 @compiled
-def _gather(work, at, inputs, chosen, padded):
-    features = inputs.shape[1]
+def _gather(work, places, inputs, chosen, padded):
+    """Put examples (chosen, features) into the input (features, padded), by tiles where there are enough features."""
+    at, rows_at, features = places[0], places[5], inputs.shape[1]
+    if features < LANES:
+        for b in range(len(chosen)):
+            row = inputs[chosen[b]]
+            for f in range(features):
+                work[at + f * padded + b] = row[f]
+        return
     for b in range(len(chosen)):
-        row = inputs[chosen[b]]
-        for f in range(features):
-            work[at + f * padded + b] = row[f]
+        work[rows_at + b * features : rows_at + (b + 1) * features] = inputs[chosen[b]]
+    for b in range(0, padded, LANES):
+        for f in range(0, features, LANES):
+            transpose_tile(work, at + f * padded + b, padded, work, rows_at + b * features + f, features)
 
 
 @njit(inline="always")

@@ -13,7 +13,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from tuilab.engine.kernel_elementwise import compiled
 from tuilab.engine.kernel_norms import row_sums
 from tuilab.engine.kernel_products import add_dots, indexed_product
-from tuilab.engine.kernel_tiles import LANES, add_scaled, give_to_maximum, take_maximum
+from tuilab.engine.kernel_tiles import LANES, add_scaled, copy_vector, give_to_maximum, take_maximum
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -81,7 +81,8 @@ def _spread(work, d, spread, outs, rows, columns, height, width, size, stride, p
             for j in range(columns):
                 source = d + ((o * rows + i) * columns + j) * padded
                 target = spread + ((o * height + i * stride + size - 1) * width + j * stride + size - 1) * padded
-                work[target : target + padded] = work[source : source + padded]
+                for b in range(0, padded, LANES):
+                    copy_vector(work, target + b, source + b)
 
 
 @compiled

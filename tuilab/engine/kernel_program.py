@@ -76,14 +76,15 @@ def compile_network(layout: Layout, padded: int, *, training: bool) -> KernelPro
     """Instructions for ``padded`` examples at once, a multiple of ``LANES``."""
     writer = _Writer(padded)
     features = prod(layout.in_shape)
-    start = writer.place(features)
+    start = writer.place(padded_batch(features))
     program = pool_before_relu(layout.program) if training else layout.program
     value, back = writer.program(program, _Value(start, features, disposable=False))
     gradient = writer.place(value.features)
     if training:
         back(gradient)
     scratch = writer.place_floats(writer.scratch)
-    places = np.array([start, value.at, gradient, value.features, scratch], dtype=np.int64)
+    examples = writer.place_floats(padded * features)
+    places = np.array([start, value.at, gradient, value.features, scratch, examples], dtype=np.int64)
     tables = np.concatenate([np.zeros(1, dtype=np.int64), *writer.tables])
     return KernelProgram(
         (*writer.forward.arrays(), *writer.backward.arrays(), tables, places),
@@ -93,7 +94,7 @@ def compile_network(layout: Layout, padded: int, *, training: bool) -> KernelPro
 
 
 def padded_batch(batch: int) -> int:
-    """The batch rounded up to whole vectors."""
+    """A number of examples or features rounded up to whole vectors."""
     return -(-batch // LANES) * LANES
 
 

@@ -336,6 +336,20 @@ def give_to_maximum(typingctx, work, dx_at, d_at, x_at, best_at, done_at):
 
 
 @intrinsic
+def copy_vector(typingctx, work, out_at, x_at):
+    """Copy ``LANES`` floats within ``work``."""
+    del typingctx
+    operands = (work, out_at, x_at)
+
+    def codegen(context, builder, sig, args):
+        data, out_at, x_at = _addresses(context, builder, sig, args)
+        _store_vector(builder, data, out_at, _load_vector(builder, data, x_at))
+        return context.get_dummy_value()
+
+    return types.void(*operands), codegen
+
+
+@intrinsic
 def add_scaled(typingctx, work, y_at, x_at, scale):
     """Add ``scale`` times ``LANES`` floats of ``work`` to others."""
     del typingctx
