@@ -64,7 +64,7 @@ class Plan:
         value, self._back = self._program(layout.program, Value(self.inputs, disposable=False))
         self.output = value.data
 
-    def forward(self, step: int = 0) -> None:
+    def forward(self, step: int | Tensor = 0) -> None:
         """From the inputs to the output; ``step`` draws the dropout masks."""
         self._counter.step = step
         for action in self._tape.forward:

@@ -141,9 +141,9 @@ def _deactivate(kind: ActivationKind, slope: float, d: Tensor, x: Tensor, y: Ten
 
 @dataclass(slots=True)
 class Counter:
-    """The optimiser step that dropout draws for; the plan's owner sets it."""
+    """The optimiser step that dropout draws for, a number or an int64 tensor; the plan's owner sets it."""
 
-    step: int = 0
+    step: int | Tensor = 0
 
 
 def dropout(tape: Tape, x: Value, p: float, keys: Tensor, counter: Counter) -> tuple[Value, Back]:

@@ -1,0 +1,72 @@
+"""The path of a GPU: a step that needs nothing from the host, tested without capture wherever there is no GPU."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.engine.test_agrees_with_torch import BLOBS, OPTIMIZERS, RADIAL, TWO_BLOBS
+from tuilab.engine.data import make_splits
+from tuilab.engine.graph_pack import GraphPack
+from tuilab.engine.layout import lay_out
+from tuilab.engine.pack import Job, Member
+from tuilab.engine.torch_packs import PlanPack
+from tuilab.spec.network import Network
+from tuilab.spec.notation import parse
+from tuilab.spec.task import Digits, facts
+from tuilab.spec.training import Loss, Training
+
+STEPS = 300
+STACK = "14 relu dropout(0.2) residual(14 layernorm gelu) batchnorm 5 tanh"
+
+
+def make(kind, stack, task, device="cpu", dtype=torch.float64, **training):
+    chosen = Training(**{"steps": STEPS, "batch_size": 16, **training})
+    known = facts(task)
+    loss = chosen.loss or known.default_loss
+    layout = lay_out(Network(parse(stack), known.in_shape, known.out_features(loss)))
+    job = Job(layout, chosen, loss, 3, torch.device(device), dtype)
+    splits = make_splits(task, 3, [4, 9])
+    return kind(job, [Member(4, 0.01, splits[4]), Member(9, 0.01, splits[9]), Member(9, 0.02, splits[9])])
+
+
+def agree(first, second, rtol=1e-9):
+    for begin, end in ((0, 7), (7, STEPS)):
+        np.testing.assert_allclose(first.run(begin, end), second.run(begin, end), rtol=rtol, atol=rtol)
+    torch.testing.assert_close(first.parameters().cpu(), second.parameters().cpu(), rtol=rtol, atol=rtol)
+    for part in ("train", "val", "test"):
+        scores, expected = first.evaluate(part), second.evaluate(part)
+        np.testing.assert_allclose(scores.loss, expected.loss, rtol=rtol)
+        np.testing.assert_allclose(scores.metric, expected.metric, rtol=rtol)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+def test_steps_on_the_device_are_those_of_the_plan(optimizer):
+    agree(*(make(kind, "6 tanh", RADIAL, optimizer=optimizer) for kind in (GraphPack, PlanPack)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "batch_size"),
+    [
+        (Loss.CROSS_ENTROPY, BLOBS, 16),
+        (Loss.BCE, TWO_BLOBS, 7),
+        (Loss.L4, RADIAL, "full"),
+        (Loss.CROSS_ENTROPY, Digits(image=True, num_train=70), 16),
+    ],
+)
+def test_losses_masks_and_batches_on_the_device_are_those_of_the_plan(loss, task, batch_size):
+    stack = "flatten 8 relu" if isinstance(task, Digits) else STACK
+    agree(*(make(kind, stack, task, loss=loss, batch_size=batch_size) for kind in (GraphPack, PlanPack)))
+
+
+def test_replicas_may_leave_between_two_steps():
+    first, second = (make(kind, STACK, BLOBS) for kind in (GraphPack, PlanPack))
+    for pack in (first, second):
+        pack.run(0, 5)
+        pack.keep([0, 2])
+    np.testing.assert_allclose(first.run(5, 20), second.run(5, 20), rtol=1e-9)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_replayed_step_on_a_gpu_is_that_of_the_processor():
+    agree(make(GraphPack, STACK, BLOBS, "cuda"), make(PlanPack, STACK, BLOBS), rtol=1e-6)

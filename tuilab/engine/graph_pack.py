@@ -1,0 +1,95 @@
+"""A pack whose whole step runs on the device: batches, forward, backward, update and losses, without the host.
+
+On a GPU the step is captured once as a CUDA graph and replayed; elsewhere the same operations are called one by one,
+which is how this path is tested. The host uploads the order of some hundred batches and reads their losses at once.
+
+Shapes: R replicas, N training examples, F features, B examples a batch.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tuilab.engine.pack import Job, LossArray, Member
+from tuilab.engine.schedules import factor
+from tuilab.engine.torch_packs import PlanPack
+
+_AHEAD = 256
+"""Steps whose batches are uploaded at once."""
+_EAGER = 3
+"""Steps before a capture, in which libraries make what they must not make during one."""
+
+
+class GraphPack(PlanPack):
+    """Replicas of a dense stack, trained by a plan that needs the host once in some hundred steps."""
+
+    def __init__(self, job: Job, members: Sequence[Member], *, capture: bool | None = None) -> None:
+        """As every pack; ``capture`` decides whether steps are replayed, which is the default on CUDA."""
+        self._capture = job.device.type == "cuda" if capture is None else capture
+        super().__init__(job, members)
+
+    def _rebuild(self) -> None:
+        super()._rebuild()
+        device, members = self._job.device, self._examples.members
+        inputs, targets = self._examples.stacked("train", 0, len(members[0].split.train))
+        self._inputs, self._targets = inputs.flatten(2), targets.unsqueeze(2) if targets.dim() == 2 else targets
+        self._order = torch.zeros(len(members), _AHEAD, self._examples.batch_size, dtype=torch.int64, device=device)
+        self._factors = torch.zeros(_AHEAD, dtype=self._job.dtype, device=device)
+        self._losses = torch.zeros(_AHEAD, len(members), dtype=self._job.dtype, device=device)
+        self._place = torch.zeros(1, dtype=torch.int64, device=device)
+        self._step = torch.zeros((), dtype=torch.int64, device=device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._eager = _EAGER
+
+    def run(self, first: int, last: int) -> LossArray:
+        found = []
+        for begin in range(first, last, _AHEAD):
+            count = min(_AHEAD, last - begin)
+            self._upload(begin, count)
+            for _ in range(count):
+                self._advance()
+            found.append(self._losses[:count].clone())
+        return torch.cat(found).double().cpu().numpy()
+
+    def _upload(self, first: int, count: int) -> None:
+        """Tell the device about the batches and learning rates of ``count`` steps."""
+        training = self._job.training
+        order = np.stack([order.take(count) for order in self._examples.orders])
+        self._order[:, :count].copy_(torch.from_numpy(order))
+        factors = [factor(training.schedule, step, training.steps) for step in range(first, first + count)]
+        self._factors[:count].copy_(torch.tensor(factors, dtype=self._job.dtype))
+        self._place.zero_()
+        self._step.fill_(first)
+
+    def _advance(self) -> None:
+        """One step, replayed where it has been captured."""
+        if not self._capture:
+            self._whole_step()
+        elif self._eager:
+            self._eager -= 1
+            self._whole_step()
+        else:
+            if self._graph is None:
+                self._graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(self._graph):
+                    self._whole_step()
+            self._graph.replay()
+
+    def _whole_step(self) -> None:
+        plan, own = self._training, self._own
+        chosen = self._order.index_select(1, self._place).transpose(1, 2)
+        _pick(self._inputs, chosen, plan.inputs.mT)
+        _pick(self._targets, chosen, plan.targets.mT)
+        plan.forward(self._step)
+        plan.backward()
+        self._update.step(own.values, own.gradients, self._factors.index_select(0, self._place).squeeze())
+        self._losses.index_copy_(0, self._place, plan.loss.unsqueeze(0))
+        self._place += 1
+        self._step += 1
+
+
+def _pick(source: Tensor, chosen: Tensor, target: Tensor) -> None:
+    """Examples ``chosen`` (R, B, 1) of ``source`` (R, N, F) into ``target`` (R, B, F)."""
+    target.copy_(source.gather(1, chosen.expand(-1, -1, source.shape[2])))
