@@ -202,7 +202,7 @@ async def test_a_name_full_of_markup_is_shown_as_it_is(tmp_path: Path) -> None:
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
         await pilot.press("R", "ctrl+u", *"[b]x", "enter")
         await pilot.pause()
-        assert "─ A [b]x ─" in screen_text(app)
+        assert " A [b]x ─" in screen_text(app)
 
 
 async def test_plain_characters_are_all_ascii(tmp_path: Path) -> None:
@@ -210,3 +210,17 @@ async def test_plain_characters_are_all_ascii(tmp_path: Path) -> None:
         app.glyphs = "ascii"
         await pilot.pause()
         assert [c for c in screen_text(app) if not c.isascii()] == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_plain_terminals_get_nothing_but_ascii(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with opened(tmp_path, size=size, attach=record(tmp_path)) as (app, pilot):
+        app.glyphs = "ascii"
+        for key in ("", "V", "escape", "E", "escape", "question_mark"):
+            if key:
+                await pilot.press(key)
+            await pilot.pause()
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+            shown = screen_text(app)
+            assert shown.isascii(), sorted({c for c in shown if not c.isascii()})

@@ -18,7 +18,20 @@ from tuilab.tui.beside_rows import BesideRows
 from tuilab.tui.budget_rows import BudgetRows
 from tuilab.tui.columns import Column, fit_columns
 from tuilab.tui.comparison_rows import ComparisonRows, Entry
-from tuilab.tui.lines import Rows, bar, cell_width, clip, left, plain, right, spread, to_ascii, wrap
+from tuilab.tui.lines import (
+    Rows,
+    ascii_line,
+    bar,
+    cell_width,
+    clip,
+    left,
+    plain,
+    right,
+    spelled,
+    spread,
+    to_ascii,
+    wrap,
+)
 from tuilab.tui.stack_rows import StackRows
 from tuilab.tui.suggest import complete
 
@@ -65,6 +78,40 @@ def test_columns_of_text_are_exactly_as_wide_as_asked(text: str, width: int) -> 
     assert cell_width(left(text, width)) == width
     assert cell_width(right(text, width)) == width
     assert to_ascii(text).isascii()
+    assert cell_width(to_ascii(text)) == cell_width(text)
+    assert spelled(text).isascii()
+
+
+@pytest.mark.parametrize(
+    ("texts", "room", "said"),
+    [
+        (("a       ", "  0.024±0.081", "   2/2"), 0, ["a       ", " 0.024+-0.081", "   2/2"]),
+        (("a", " " * 3, "0.5±0.1", " 2/2"), 0, ["a", "  ", "0.5+-0.1", " 2/2"]),
+        (("0.5±0.1", "   2/2"), 0, ["0.5+-0.1", "  2/2"]),
+        (("0.5±0.1 2/2",), 0, ["0.5~0.1 2/2"]),
+        (("0.5±0.1 2/2",), 1, ["0.5+-0.1 2/2"]),
+        (("nmse, mean ± 95 %",), 0, ["nmse, mean +-95 %"]),
+        (("cannot…",), 0, ["cann..."]),
+        (("a…",), 0, ["a."]),
+        (("   ∞",), 0, [" inf"]),
+        (("5   ≤3×",), 0, ["5  <=3x"]),
+        (("plain",), 9, ["plain"]),
+    ],
+)
+def test_a_line_in_ascii_keeps_its_columns(texts: tuple[str, ...], room: int, said: list[str]) -> None:
+    assert ascii_line(texts, room) == said
+
+
+@given(st.lists(st.text("ab  ±≤…∞✓─1", max_size=12), max_size=5), st.integers(0, 5))
+def test_a_line_in_ascii_takes_the_cells_it_took_before_and_the_room_at_most(texts: list[str], room: int) -> None:
+    found = ascii_line(texts, room)
+    assert len(found) == len(texts)
+    assert "".join(found).isascii()
+    assert len("".join(texts)) <= len("".join(found)) <= len("".join(texts)) + room
+
+
+def test_prose_in_ascii_is_spelled_out() -> None:
+    assert spelled("✓ 0.1±0.2 ≤ 3…") == "ok 0.1+-0.2 <= 3..."
 
 
 @given(st.floats(-1, 2), st.integers(0, 40))

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TextIO, TypeAlias
 
 from tuilab.spec.errors import printable
 
@@ -17,13 +17,24 @@ def print_json(document: Json) -> None:
 
 
 def say(text: str = "") -> None:
-    """Print a line for a person."""
-    sys.stdout.write(text + "\n")
+    """Print a line for a person, in characters that the terminal has; a pipe gets what it can encode."""
+    sys.stdout.write(_printed(text, sys.stdout) + "\n")
 
 
 def complain(sentence: str) -> None:
     """Print a sentence on standard error, in one line whatever it quotes."""
-    sys.stderr.write(f"tuilab: {printable(sentence)}\n")
+    sys.stderr.write(f"tuilab: {_printed(printable(sentence), sys.stderr)}\n")
+
+
+def _printed(text: str, stream: TextIO) -> str:
+    if text.isascii():
+        return text
+    from tuilab.tui.lines import spelled
+    from tuilab.tui.palette import default_glyphs
+
+    encoding = stream.encoding or "utf-8"
+    only_ascii = default_glyphs(None if stream.isatty() else {}, encoding) == "ascii"
+    return spelled(text) if only_ascii else text
 
 
 def is_terminal() -> bool:

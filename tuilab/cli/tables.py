@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tuilab.analysis.columns import Column, filled
 from tuilab.analysis.efficiency import EfficiencyRow
 from tuilab.spec.comparison import LETTERS
-from tuilab.tui.lines import to_ascii
+from tuilab.tui.lines import spelled
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,7 +52,7 @@ def _table(rows: Sequence[EfficiencyRow], shown: Sequence[Column], only_ascii: b
     from rich.table import Table
     from rich.text import Text
 
-    plain = to_ascii if only_ascii else str
+    plain = spelled if only_ascii else str
     table = Table(box=box.ASCII2 if only_ascii else box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for column in shown:

@@ -1,6 +1,7 @@
 """Lines of text with roles: what the panes show, before any colour. Pure and testable as plain text."""
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple, Protocol, TypeAlias
 
 
@@ -130,7 +131,7 @@ _PLAIN = str.maketrans(
         "×": "x",
         "±": "~",
         "·": "-",
-        "∞": "8",
+        "∞": "!",
         "→": ">",
         "←": "<",
         "↑": "^",
@@ -161,7 +162,8 @@ _PLAIN = str.maketrans(
         "┆": "|",
         "╭": "+",
         "╰": "+",
-        "⏎": "e",
+        "⏎": "<",
+        "▸": ">",
         "⌥": "M",
         "⇥": ">",
         "⇧": "S",
@@ -179,12 +181,72 @@ _PLAIN = str.maketrans(
 )
 
 
+_SPELLED = {"±": "+-", "≤": "<=", "≥": ">=", "≈": "~=", "∞": "inf", "…": "..."}
+"""What reads better in more cells, where there are some."""
+
+
+def spelled(text: str) -> str:
+    """``text`` in ASCII, of any width: for prose and for tables that are laid out afterwards."""
+    for mark, words in {**_SPELLED, "✓": "ok"}.items():
+        text = text.replace(mark, words)
+    return to_ascii(text)
+
+
 def to_ascii(text: str) -> str:
-    """``text`` for a terminal that has only ASCII: a look-alike for each character, cell for cell."""
-    if text.isascii():
-        return text
-    translated = text.translate(_PLAIN)
-    return "".join(c if c.isascii() else "?" * cell_width(c) for c in translated)
+    """``text`` for a terminal that has only ASCII, cell for cell; see ``ascii_line``."""
+    return text if text.isascii() else ascii_line((text,))[0]
+
+
+def ascii_line(texts: Sequence[str], room: int = 0) -> list[str]:
+    """The pieces of one line for a terminal that has only ASCII, in the cells that they took before.
+
+    A mark that is spelled in several characters (``+-``) takes blanks beside its word, where there are two or more,
+    so that columns stay where they are; ``...`` takes the letters before it. Where there are none a look-alike stands
+    for it.
+
+    Args:
+        texts: pieces that stand side by side.
+        room: cells that are free after them.
+
+    """
+    if all(text.isascii() for text in texts):
+        return list(texts)
+    cells = [character for text in texts for character in text]
+    ends = list(accumulate(map(len, texts), initial=0))
+    for at, mark in enumerate(cells):
+        words = _SPELLED.get(mark, mark)
+        taken = _taken(cells, at, len(words) - 1, room) if words != mark else None
+        if taken is not None:
+            room -= len(words) - 1 - len(taken)
+            cells[at] = words
+            for place in taken:
+                cells[place] = ""
+    looks = ["".join(cells[start:end]).translate(_PLAIN) for start, end in pairwise(ends)]
+    return ["".join(c if c.isascii() else "?" * cell_width(c) for c in text) for text in looks]
+
+
+def _taken(cells: Sequence[str], at: int, extra: int, room: int) -> range | None:
+    """Which cells give way to a mark that grows by ``extra`` cells; none where it grows into the room after the line.
+
+    None where nothing can give way.
+    """
+    before = cells[max(0, at - extra) : at]
+    if cells[at] == "…" and len(before) == extra and all(len(c) == 1 and c.isascii() and c != " " for c in before):
+        return range(at - extra, at)
+    if extra == 1 and list(cells[at - 1 : at]) == list(cells[at + 1 : at + 2]) == [" "]:
+        return range(at + 1, at + 2)
+    start = end = at
+    while start and cells[start - 1] != " ":
+        start -= 1
+    while end + 1 < len(cells) and cells[end + 1] != " ":
+        end += 1
+    blanks = [" "] * (extra + 1)
+    if start > extra and list(cells[start - extra - 1 : start]) == blanks:
+        return range(start - extra, start)
+    if list(cells[end + 1 : end + 2 + extra]) == blanks:
+        return range(end + 1, end + 1 + extra)
+    prose = all((left, right) != (" ", " ") for left, right in pairwise(cells[end + 1 :]))
+    return range(0) if prose and room >= extra else None
 
 
 def bar(share: float, width: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tuilab.spec.comparison import LETTERS
 from tuilab.tui.canvas import Glyphs
 from tuilab.tui.charts import loss_chart
-from tuilab.tui.lines import to_ascii
+from tuilab.tui.lines import spelled, to_ascii
 from tuilab.tui.live import empty, reduce
 from tuilab.tui.numbers import clock, exact, rate, with_half_width
 from tuilab.tui.palette import candidate_color, default_glyphs
@@ -58,7 +58,7 @@ def experiment_view(
     from rich.text import Text
 
     shown: Glyphs = glyphs or default_glyphs(encoding=sys.stdout.encoding)
-    plain = to_ascii if shown == "ascii" else str
+    plain = spelled if shown == "ascii" else str
     state = reduce(empty(record), record, runs, points)
     data = loss_chart(state, train=False)
     size = min(width, _WIDEST)
@@ -172,8 +172,7 @@ def result_table(
     from rich.table import Table
     from rich.text import Text
 
-    plain = to_ascii if glyphs == "ascii" else str
-    sign = "+-" if glyphs == "ascii" else "±"
+    plain = spelled if glyphs == "ascii" else str
     wide = width >= 110
     table = Table(box=box.ASCII2 if glyphs == "ascii" else box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
@@ -186,7 +185,7 @@ def result_table(
     for letter, one in zip(LETTERS, result.candidates, strict=False):
         best = len(means) > 1 and one.mean == min(means)
         cells = [letter, one.name, *([one.notation] if wide else []), exact(one.num_params), exact(one.macs)]
-        metric = Text(plain(with_half_width(one.mean, one.half_width).replace("±", sign)), style="bold" if best else "")
+        metric = Text(plain(with_half_width(one.mean, one.half_width)), style="bold" if best else "")
         seeds = f"{len(one.values)}/{record.comparison.protocol.final_seeds}"
         lr = "" if one.lr is None else f"{one.lr:g}"
         ending = [seeds, exact(one.failures), lr, *([rate(one.steps_per_second)] if wide else [])]
@@ -231,5 +230,5 @@ def _finish(parts: Sequence[str], color: bool, glyphs: Glyphs) -> str:
     if not color:
         text = plotext.uncolorize(text)
     if glyphs == "ascii":
-        text = to_ascii(text.translate(_FRAME)) if not color else text.translate(_FRAME)
+        text = "\n".join(map(to_ascii, text.translate(_FRAME).split("\n")))
     return "\n".join(line.rstrip() for line in text.split("\n")) + "\n"

@@ -12,7 +12,10 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tuilab.tui.lines import Line, Rows, Text, cell_width, to_ascii
+from tuilab.tui.lines import Line, Rows, Text, ascii_line, cell_width, clip, to_ascii
+
+_CORNERS = 6
+"""Cells of a border beside a title: on either side a corner, a dash and a blank."""
 
 
 def plain_marks(widget: Widget) -> bool:
@@ -94,15 +97,33 @@ class LineView(Widget, can_focus=True):
         self.top = 0
         self._painted: dict[int, tuple[Line, bool]] = {}
         self._roles: dict[str, Style] = {}
+        self._title, self._subtitle = "", ""
 
     # What is shown
 
     def entitle(self, title: str, subtitle: str = "") -> None:
         """Write into the border, in characters that the terminal has."""
+        if (self._title, self._subtitle) != (title, subtitle):
+            self._title, self._subtitle = title, subtitle
+            self._write_border()
+
+    def _write_border(self) -> None:
+        """Title, with a mark where the keys go, and subtitle."""
+        if self._title:
+            mark = "▸ " if self.has_focus else ""
+            self.border_title = self._in_border(mark + self._title)
+        self.border_subtitle = self._in_border(self._subtitle)
+
+    def _in_border(self, text: str) -> str:
+        """A text as markup; plain terminals lack the character with which textual would cut it."""
         if plain_marks(self):
-            title, subtitle = to_ascii(title), to_ascii(subtitle)
-        if (self.border_title, self.border_subtitle) != (title, subtitle):
-            self.border_title, self.border_subtitle = title.replace("[", r"\["), subtitle.replace("[", r"\[")
+            room = self.outer_size.width - _CORNERS
+            text = to_ascii(clip(text, room) if room > 0 else text)
+        return text.replace("[", r"\[")
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self._write_border()
 
     def has_cursor(self) -> bool:
         """Whether a row is highlighted now."""
@@ -116,7 +137,8 @@ class LineView(Widget, can_focus=True):
             self.watch(self.app, "glyphs", self.repaint, init=False)
 
     def repaint(self) -> None:
-        """Paint every line again."""
+        """Paint every line and the border again."""
+        self._write_border()
         self._painted.clear()
         self.refresh()
 
@@ -176,12 +198,14 @@ class LineView(Widget, can_focus=True):
         background = self.get_component_rich_style("line-view--cursor", partial=True) if selected else Style.null()
         lit = range(*self.rows.highlight(width)) if isinstance(self.rows, Columns) else range(width)
         segments, used = [], 0
-        only_ascii = plain_marks(self)
-        for span in line:
-            text = to_ascii(span.text) if only_ascii else span.text
+        texts = [span.text for span in line]
+        if plain_marks(self):
+            texts = ascii_line(texts, width - sum(map(cell_width, texts)))
+        for span, text in zip(line, texts, strict=True):
             style = self._style(span.role)
             segments.append(Segment(text, style + background if used in lit else style))
             used += cell_width(span.text)
+        used = sum(map(cell_width, texts))
         if used < width:
             rest = self.rich_style + background if used in lit else self.rich_style
             segments.append(Segment(" " * (width - used), rest))
@@ -210,6 +234,7 @@ class LineView(Widget, can_focus=True):
         super().notify_style_update()
 
     def on_resize(self) -> None:
+        self._write_border()
         self._painted.clear()
         self._keep_in_view()
         self.refresh()
