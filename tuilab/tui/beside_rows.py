@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tuilab.spec.errors import LabError
 from tuilab.tui.lines import Line, Span, cell_width, clip, hue, left, letter, plain
 from tuilab.tui.numbers import exact
-from tuilab.tui.stack_rows import StackRows
+from tuilab.tui.stack_rows import DETAILS_FROM, StackRows
 
 COLUMN = 36
 """Cells that a stack needs at least."""
@@ -39,6 +39,10 @@ class BesideRows:
         number = max(1, min(len(self.stacks), (width + 1) // (COLUMN + 1)))
         first = max(0, min(self.selected - number // 2, len(self.stacks) - number))
         return range(first, first + number), (width + 1) // number - 1
+
+    def detailed(self, width: int) -> bool:
+        """Whether there is room for what each layer computes and keeps."""
+        return self.shown(width)[1] >= DETAILS_FROM
 
     def highlight(self, width: int) -> tuple[int, int]:
         """The cells in which the cursor shows: the selected candidate's column."""

@@ -51,18 +51,24 @@ class ComparisonRows:
         entries: the candidates.
         reference: parameters that the others are measured against.
         metric: name of the metric; lower is better.
+        costs_first: whether costs are worth more than the state of the runs where there is not room for both.
 
     """
 
     entries: tuple[Entry, ...]
     reference: int
     metric: str
+    costs_first: bool = False
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def _columns(self, width: int) -> tuple[Column, ...]:
         costs = _COSTS if width >= _COSTS_FROM else ()
+        if self.costs_first and not costs:
+            metric = (Column(self.metric, 13),) if any(entry.result for entry in self.entries) else ()
+            first = (Column("candidate", 8, grow=1, text=True), Column("params", 8, rank=1), Column("vs", 7, rank=5))
+            return *first, *metric, *_COSTS
         return (
             Column("candidate", 10, grow=3, text=True),
             Column("params", 8, rank=1),

@@ -11,7 +11,7 @@ from tuilab.analysis.signal import log10_alive, signal
 from tuilab.analysis.structure import depth, hidden_widths
 from tuilab.spec.errors import LabError
 from tuilab.tui.bench import Bench
-from tuilab.tui.lines import Line, Span, hue, left, letter, wrap
+from tuilab.tui.lines import Line, Span, cell_width, clip, hue, left, letter, plain, wrap
 from tuilab.tui.numbers import count_of, exact, short, size
 
 
@@ -45,6 +45,21 @@ def insight_lines(insights: Sequence[Insight], width: int) -> Iterator[Line]:
         line.append(Span(f"  · {count_of(len(insights) - 1, 'more warning')}", "dim"))
     yield tuple(line)
     yield ()
+
+
+def warning_lines(insights: Sequence[Insight], width: int) -> tuple[Line, ...]:
+    """The first warning in at most two lines, with the keys that explain and mend it."""
+    if not insights:
+        return ()
+    first = insights[0]
+    keys = (Span("  w", "key"), Span(" why"), *((Span("  f", "key"), Span(" mend")) if first.fixes else ()))
+    room = width - cell_width(plain(keys)) - 2
+    lines = wrap(first.sentence, room, "warn")
+    last = lines[1:2] or lines[:1]
+    if len(lines) > 2:
+        last = [(Span(clip(f"{plain(lines[1])} {plain(lines[2])}", room), "warn"),)]
+    above = [(Span(" ! ", "warn"), *lines[0])] if len(lines) > 1 else []
+    return *above, (Span("   " if above else " ! ", "warn"), *last[0], *keys)
 
 
 def all_facts(bench: Bench, width: int) -> Iterator[Line]:

@@ -8,7 +8,7 @@ from tuilab.analysis.counting import NetworkCount
 from tuilab.spec.network import Path
 from tuilab.spec.shapes import Shape, format_shape
 from tuilab.tui.lines import Line, Span, bar, hue, left, right
-from tuilab.tui.numbers import fitting
+from tuilab.tui.numbers import fitting, size
 
 _GLYPHS = (
     ("linear", "■", ""),
@@ -26,6 +26,10 @@ _BAR_FROM = 40
 """Cells from which the rows have a bar."""
 _MACS_FROM = 60
 """Cells from which the rows have MACs."""
+DETAILS_FROM = 50
+"""Cells from which the rows of a zoomed stack have MACs and the memory of their outputs, instead of a bar at need."""
+_FULL_FROM = 76
+"""Cells from which they have all."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class StackRows:
         implied_out: whether the last row is the projection that the stack does not state.
         marks: rows with a warning, by path.
         selection: rows from and to (inclusive) that are marked; None without.
+        batch: samples whose outputs are counted as memory.
+        detailed: whether MACs and memory are worth more than a bar.
 
     """
 
@@ -48,6 +54,8 @@ class StackRows:
     implied_out: bool = False
     marks: frozenset[Path] = field(default_factory=frozenset)
     selection: tuple[int, int] | None = None
+    batch: int = 1
+    detailed: bool = False
 
     def __len__(self) -> int:
         return len(self.count.layers) + 1
@@ -67,15 +75,15 @@ class StackRows:
     def header(self, width: int) -> Line | None:
         """The columns' names."""
         number = self._number_width
-        name, shape, params, macs, share = _columns(width + 3 - number)
+        name, shape, params, macs, memory, share = self._columns(width + 3 - number)
         text = right("#", number) + left("   layer", name + 3) + right("out", shape) + right("params", params)
-        text += right("MACs", macs) if macs else ""
+        text += (right("MACs", macs) if macs else "") + (right("outputs", memory) if memory else "")
         return (Span(text + " " * share, "dim"),)
 
     def line(self, index: int, width: int) -> Line:
         """The input, or the layer at ``index - 1``."""
         number = self._number_width
-        name, shape, params, macs, share = _columns(width + 3 - number)
+        name, shape, params, macs, memory, share = self._columns(width + 3 - number)
         if index == 0:
             text = left("in", name) + right(format_shape(self.in_shape), shape)
             return Span(right("0", number), "dim"), Span(" ○ ", "dim"), Span(text, "dim")
@@ -96,9 +104,20 @@ class StackRows:
         ]
         if macs:
             line.append(Span(right(fitting(layer.macs, macs - 1) if layer.macs else "", macs), "dim"))
+        if memory:
+            line.append(Span(right(size(4 * layer.activations * self.batch), memory), "dim"))
         if share > 1:
             line.append(Span(" " + bar(layer.num_params / self._largest, share - 1), hue(self.color)))
         return tuple(line)
+
+    def _columns(self, width: int) -> tuple[int, int, int, int, int, int]:
+        """Widths of layer, shape, params, MACs, memory and bar."""
+        shape, params = (7, 8) if width < _BAR_FROM else (8, 10)
+        details = self.detailed and width >= DETAILS_FROM
+        macs = 10 if details or width >= _MACS_FROM else 0
+        memory = 10 if details else 0
+        share = min(30, width // 4) if width >= (_FULL_FROM if details else _BAR_FROM) else 0
+        return max(6, width - 6 - shape - params - macs - memory - share), shape, params, macs, memory, share
 
     def path(self, index: int) -> Path:
         """Where the layer of a row stands; empty for the input, one past the end for the implied projection."""
@@ -107,14 +126,6 @@ class StackRows:
     def row(self, path: Path) -> int:
         """The row of the layer at ``path``, or the nearest before it."""
         return bisect_right(self._paths, path)
-
-
-def _columns(width: int) -> tuple[int, int, int, int, int]:
-    """Widths of layer, shape, params, MACs and bar."""
-    shape, params = (7, 8) if width < _BAR_FROM else (8, 10)
-    macs = 10 if width >= _MACS_FROM else 0
-    share = min(30, width // 4) if width >= _BAR_FROM else 0
-    return max(6, width - 6 - shape - params - macs - share), shape, params, macs, share
 
 
 def _short(label: str, shape: Shape) -> str:

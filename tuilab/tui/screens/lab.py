@@ -17,8 +17,9 @@ from tuilab.tui.beside_rows import COLUMN, BesideRows
 from tuilab.tui.budget_rows import BudgetRows, budget_title
 from tuilab.tui.charts import loss_chart, metric_chart
 from tuilab.tui.comparison_rows import ComparisonRows, Entry
-from tuilab.tui.facts_lines import fact_lines, insight_lines
-from tuilab.tui.lines import Span, Text, letter
+from tuilab.tui.facts_lines import fact_lines, insight_lines, warning_lines
+from tuilab.tui.library_rows import message_lines
+from tuilab.tui.lines import Span, Text, left, letter
 from tuilab.tui.live import LiveState, empty
 from tuilab.tui.numbers import exact
 from tuilab.tui.plot import ChartData
@@ -30,7 +31,7 @@ from tuilab.tui.screens.lab_rows import LabRows
 from tuilab.tui.screens.lab_running import LabRunning
 from tuilab.tui.stack_rows import StackRows
 from tuilab.tui.status_line import status_line
-from tuilab.tui.widgets.bars import KeyBar, TopBar
+from tuilab.tui.widgets.bars import KeyBar, TopBar, key_name, plain_key
 from tuilab.tui.widgets.chart import Chart
 from tuilab.tui.widgets.line_view import LineView
 from tuilab.tui.widgets.stack_view import StackView
@@ -82,9 +83,15 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
                 yield LineView(id="insight", classes="pane", cursor_on=False)
             with Vertical(id="right", classes="column"):
                 with Horizontal(id="charts"):
+                    start = LineView(id="start", classes="pane", cursor_on=False)
+                    start.can_focus = False
+                    yield start
                     yield PaneChart(id="loss", classes="pane", glyphs=self.lab.glyphs)
                     yield PaneChart(id="metric", classes="pane", glyphs=self.lab.glyphs)
                 yield LineView(id="table", classes="pane")
+        warning = LineView(id="warning", cursor_on=False)
+        warning.can_focus = False
+        yield warning
         yield KeyBar()
         notice = LineView(id="notice", cursor_on=False)
         notice.can_focus = False
@@ -105,6 +112,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
         for chart in self.query(Chart):
             chart.glyphs = self.lab.glyphs
         self.show_bench()
+        self._show_charts()
 
     # What is shown
 
@@ -135,8 +143,9 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
         if self.beside:
             every = tuple(self._stack_rows(bench, at) for at in range(len(counts)))
             names = tuple(candidate.name for candidate in bench.comparison.candidates)
-            stack.rows = BesideRows(every, names, bench.selected)
-            stack.entitle("Stacks", stack.border_subtitle or "")
+            stack.rows = beside = BesideRows(every, names, bench.selected)
+            columns = "out, params, MACs, outputs" if beside.detailed(self.size.width - 2) else "out, params"
+            stack.entitle(f"Stacks · {columns}", stack.border_subtitle or "")
         elif not isinstance(rows := self._stack_rows(bench, bench.selected), LabError):
             stack.rows = rows
         self._show_budget(bench)
@@ -161,7 +170,8 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
         cursor = self.stack_view.cursor
         marking = self.mark is not None and at == bench.selected
         marked = (min(self.mark or 0, cursor), max(self.mark or 0, cursor)) if marking else None
-        return StackRows(count, network.in_shape, at, implied, marks, marked)
+        batch = batch_size(bench.comparison.training_of(candidate), bench.facts)
+        return StackRows(count, network.in_shape, at, implied, marks, marked, batch, self.zoomed == "stack")
 
     def _show_budget(self, bench: Bench) -> None:
         budget = self.query_one("#budget", LineView)
@@ -186,7 +196,11 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
         view.entitle("Insight")
         width = max(20, view.size.width)
         facts = fact_lines(bench.selected, bench.counts[bench.selected], width)
-        view.rows = Text((*insight_lines(self.insights(bench), width), *facts))
+        insights = self.insights(bench)
+        early = message_lines(self.live.experiment, width) if self.live is not None else ()
+        view.rows = Text((*early, *insight_lines(insights, width), *facts))
+        self.set_class(bool(insights), "-warned")
+        self.query_one("#warning", LineView).rows = Text(warning_lines(insights, max(20, self.size.width - 2)))
 
     def _show_table(self) -> None:
         bench, live = self.shown, self.live
@@ -206,13 +220,30 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
                 )
             )
         table = self.query_one("#table", LineView)
-        table.rows = ComparisonRows(tuple(entries), self._reference(bench), bench.facts.metric)
+        zoomed = self.zoomed == "table"
+        table.rows = ComparisonRows(tuple(entries), self._reference(bench), bench.facts.metric, zoomed)
+        table.set_class(self._ended_early, "-wrong")
         table.entitle("Comparison", self._verdict())
         table.cursor = bench.selected
 
     def _verdict(self) -> str:
+        """Why the experiment ended before its time, else what it has found so far, with the key that shows more."""
+        if self.live is None:
+            return ""
+        record = self.live.experiment
+        if self._ended_early:
+            return f"{record.status.value}: {record.message}"
+        return f"V: {record.result.verdict}" if record.result is not None and record.result.verdict else ""
+
+    @property
+    def _ended_early(self) -> bool:
+        return self.unfinished and self.live is not None and bool(self.live.experiment.message)
+
+    @property
+    def foremost(self) -> tuple[str, ...]:
+        """Actions that the footer shows before the others."""
         result = self.live.experiment.result if self.live is not None else None
-        return result.verdict if result is not None else ""
+        return ("go_on",) if self.unfinished else ("verdict",) if result is not None and result.verdict else ()
 
     def show_live(self) -> None:
         """Hand the experiment down to the panes that show it."""
@@ -221,13 +252,34 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
         self._show_top()
 
     def _show_charts(self) -> None:
+        self.set_class(self.live is None, "-fresh")
         if self.live is None:
+            self._show_start()
             steps = float(self.shown.comparison.training.steps)
             self.query_one("#loss", Chart).data = ChartData("Eval loss", (), steps, self.log_y)
             self.query_one("#metric", Chart).data = ChartData(f"Eval {self.shown.facts.metric}", (), steps)
             return
         self.query_one("#loss", Chart).data = loss_chart(self.live, log_y=self.log_y)
         self.query_one("#metric", Chart).data = metric_chart(self.live)
+
+    def _show_start(self) -> None:
+        """What to do before anything has been run, in place of curves."""
+        start = self.query_one("#start", LineView)
+        start.entitle("Not run yet")
+        keys = (
+            ("r", "runs this comparison"),
+            (key_name("enter"), "edits a layer"),
+            ("m", "matches its parameters to the budget"),
+            ("?", "all keys"),
+        )
+        plain = self.lab.glyphs == "ascii"
+        names = [plain_key(key) if plain else key for key, _ in keys]
+        width = max(map(len, names))
+        lines = [
+            (Span(f" {left(name, width)} ", "key"), Span(f" {does}"))
+            for name, (_, does) in zip(names, keys, strict=True)
+        ]
+        start.rows = Text(((), *lines))
 
     def _show_top(self) -> None:
         self.query_one(TopBar).content = status_line(self.shown, self.live, max(20, self.size.width - 2))
@@ -265,8 +317,11 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
         if self.small != self.has_class("-alone") and not self.zoomed:
             self._arrange()
         spans: list[Span] = []
+        room = self.size.width >= sum(len(name) + 4 for name in PANES)
         for number, name in enumerate(PANES, start=1):
-            spans += [Span(f" {number}", "key"), Span(f" {name} ", "strong accent" if name == self.pane else "dim")]
+            here = name == self.pane
+            shown = f" {name} " if room or here else " "
+            spans += [Span(f" {number}", "key"), Span(shown, "strong accent" if here else "dim")]
         self.query_one("#tabs", LineView).rows = Text((tuple(spans),))
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:

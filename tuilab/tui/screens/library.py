@@ -71,12 +71,12 @@ class LibraryScreen(Screen[None]):
         yield TopBar()
         with Container(id="lists"):
             presets = LineView(id="presets", classes="pane")
-            presets.border_title = "Questions"
+            presets.entitle("Questions")
             yield presets
             details_view = LineView(id="details", classes="pane", cursor_on=False)
             yield details_view
             past = LineView(id="past", classes="pane")
-            past.border_title = "Past experiments"
+            past.entitle("Past experiments")
             yield past
         yield KeyBar()
 
