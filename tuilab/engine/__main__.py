@@ -4,6 +4,7 @@
 """
 
 import logging
+import os
 import signal
 import sys
 
@@ -13,10 +14,14 @@ from tuilab.engine.devices import keep_freed_memory
 from tuilab.engine.kernel_loading import compile_in_background, compile_kernel, find_kernel
 from tuilab.engine.server import Server
 
+_LAST = 19
+"""Niceness of a process that should not be felt."""
+
 
 def main() -> int:
     """Serve one runner until it says so or goes away; the exit status."""
     if sys.argv[1:] == ["--compile"]:
+        os.nice(_LAST)
         return 0 if compile_kernel() else 1
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

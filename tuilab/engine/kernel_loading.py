@@ -8,6 +8,7 @@ decides at its start whether it has the kernel and keeps to that, so that what i
 import fcntl
 import hashlib
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -30,8 +31,7 @@ from tuilab.spec.training import Loss, Training
 if TYPE_CHECKING:
     from tuilab.engine.kernel_pack import KernelPack
 
-_NICE = 19
-"""Priority of a compilation in the background."""
+_log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=1)
@@ -43,7 +43,11 @@ def find_kernel() -> "type[KernelPack] | None":
     folder = _folder()
     if folder is None or not (folder / "ready").exists():
         return None
-    return _load(folder)
+    try:
+        return _load(folder)
+    except (ImportError, OSError, RuntimeError) as error:
+        _log.warning("the compiled kernel cannot be loaded, dense stacks train without it: %s", error)
+        return None
 
 
 def compile_kernel() -> bool:
@@ -61,7 +65,7 @@ def compile_kernel() -> bool:
 
 
 def compile_in_background() -> None:
-    """Start a process of low priority that compiles the kernel for later engines, where that is needed."""
+    """Start a process that compiles the kernel for later engines, where that is needed; it belongs to no lab."""
     folder = _folder()
     if folder is None or (folder / "ready").exists():
         return
