@@ -14,7 +14,7 @@ from tuilab.spec import layers as spec
 from tuilab.spec.layers import ActivationKind, Stack
 from tuilab.spec.network import Network
 from tuilab.spec.shapes import output_shape
-from tuilab.spec.training import Adam, AdamW, Loss, Momentum, Nesterov, Optimizer, RmsProp, Sgd
+from tuilab.spec.training import Adam, AdamW, LeastSquares, Loss, Momentum, Nesterov, Optimizer, RmsProp, Sgd
 
 _ACTIVATIONS = {
     ActivationKind.RELU: nn.ReLU,
@@ -129,6 +129,8 @@ def make_optimizer(optimizer: Optimizer, params, lr: float) -> torch.optim.Optim
             return torch.optim.AdamW(params, lr, (b1, b2), eps, decay)
         case RmsProp(alpha=alpha, eps=eps, momentum=momentum, weight_decay=decay):
             return torch.optim.RMSprop(params, lr, alpha, eps, decay, momentum)
+        case LeastSquares():
+            raise AssertionError("least squares takes no steps")
 
 
 def loss_of(loss: Loss, output: Tensor, target: Tensor) -> Tensor:

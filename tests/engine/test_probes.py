@@ -1,5 +1,7 @@
 """Probes: regions, ranks and readouts of networks whose answers are known."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,12 @@ def made(stack, task=SPIRALS):
     return layout, make_splits(task, 0, [0])[0], row
 
 
+def there(found: Any) -> Any:
+    """What was found, which must be something; its optional numbers are compared without asking each time."""
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("folds", [2, 4, 6])
 def test_the_triangle_map_has_two_to_the_k_regions_on_its_line(folds):
     task = Sawtooth(folds=folds, num_train=2000, num_val=100, num_test=100)
@@ -38,7 +46,7 @@ def test_the_triangle_map_has_two_to_the_k_regions_on_its_line(folds):
 
 def test_one_layer_of_n_units_has_at_most_as_many_regions_as_n_lines():
     layout, split, row = made("7 relu")
-    found = probe(layout, split, row, row)
+    found = there(probe(layout, split, row, row))
     assert 2 <= found.regions <= 1 + 7 + 21
     assert found.regions == found.regions_at_start
     assert 1 <= found.line_regions <= 8
@@ -55,7 +63,7 @@ def test_training_moves_the_regions_and_probes_are_only_made_when_asked_for():
 
 def test_the_folded_maps_between_relus_compute_what_the_network_does():
     layout, split, row = made("5 4 relu dropout(0.3) 3 identity")
-    layers = dense_relu(layout, row)
+    layers = there(dense_relu(layout, row))
     assert [w.shape for w, _ in layers] == [(4, 2), (2, 4)]
     x = split.val.inputs[:9].astype(np.float64)
     hidden = np.maximum(x @ layers[0][0].T + layers[0][1], 0)
@@ -68,7 +76,7 @@ def test_the_folded_maps_between_relus_compute_what_the_network_does():
 @pytest.mark.parametrize("stack", ["5 tanh", "residual(2 relu)", "relu 4", "5 layernorm relu", "5 relu relu"])
 def test_networks_whose_regions_are_not_counted_have_none_but_readouts(stack):
     layout, split, row = made(stack)
-    found = probe(layout, split, row, row)
+    found = there(probe(layout, split, row, row))
     assert found.regions is found.line_regions is None
     assert len(found.readouts) >= 2
 
@@ -80,7 +88,7 @@ def test_batch_normalisation_is_not_probed():
 
 def test_an_image_is_probed_layer_by_layer():
     layout, split, row = made("conv(3, 3) relu maxpool(2) flatten 5 relu", Digits(image=True))
-    found = probe(layout, split, row, row)
+    found = there(probe(layout, split, row, row))
     assert len(found.readouts) == 3
     assert found.readouts[0] < 0.15
     assert found.effective_rank <= 5
@@ -88,7 +96,7 @@ def test_an_image_is_probed_layer_by_layer():
 
 def test_a_linear_network_has_no_hidden_layer_to_look_at():
     layout, split, row = made("4")
-    found = probe(layout, split, row, row)
+    found = there(probe(layout, split, row, row))
     assert (found.regions, found.effective_rank, len(found.readouts)) == (1, None, 1)
 
 
