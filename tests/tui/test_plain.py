@@ -65,6 +65,16 @@ def test_an_experiment_on_80_columns(glyphs: Glyphs):
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_huge_counts_leave_room_for_names():
+    huge = replace(RESULT.candidates[0], num_params=174_999_999_999_972, macs=174_999_999_999_972)
+    result = replace(RESULT, candidates=(huge, *RESULT.candidates[1:]))
+    console = Console(file=StringIO(), width=80)
+    console.print(result_table(RECORD, result, width=80))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "175.0T" in text
+    assert all(one.name in text for one in result.candidates)
+
+
 def test_an_experiment_without_points_or_result_is_a_heading():
     record = experiment(Status.FAILED, seconds=2.0)
     assert paper(replace(record, message="the engine ended."), [], []).splitlines() == [

@@ -102,8 +102,8 @@ def test_a_preset_is_found_by_name_by_beginning_and_by_path(tmp_path, monkeypatc
     [
         ("digit-depht", "did you mean digits-depth"),
         ("s", "did you mean"),
-        ("nothing like it", "the presets are additive"),
-        ("", "the presets are"),
+        ("nothing like it", "tuilab presets lists"),
+        ("", "tuilab presets lists"),
         ("none.yaml", "no such file"),
         ("folder/none", "no such file"),
         ("x" * 5000, "there is no preset or file"),

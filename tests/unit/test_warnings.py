@@ -230,3 +230,11 @@ def test_huge_networks_are_answered_at_once():
 )
 def test_powers_of_ten_are_short(logarithm, text):
     assert power_of_ten(logarithm) == text
+
+
+@pytest.mark.parametrize(("notation", "speaks"), [("4 4", False), ("4 tanh", False), ("4 relu", True)])
+def test_a_bottlenecks_why_speaks_of_relus_where_there_are_some(notation, speaks):
+    why = _only(warnings(_network(notation, 100, 20)), InsightKind.BOTTLENECK).why
+    assert ("ReLU" in why.text) is speaks
+    assert ("Dying ReLU" in why.reference) is speaks
+    assert "rank of the map is at most 4" in why.text

@@ -73,14 +73,19 @@ def _bottleneck(network: Network, rows: list[_Row], outputs: int) -> Insight | N
     why = Why(
         "The narrowest layer caps everything after it",
         f"Whatever comes after {place} is a function of {width:,} numbers: the rank of the map is at most {width:,}, "
-        f"and the outputs move in at most that many dimensions. With symmetric weights a ReLU is zero for half of "
-        f"all inputs, and n of them are all zero with probability 2^-n = {power_of_ten(-width * log10(2))}; such an "
-        "input is forgotten, and sends no gradient back. Networks no wider than their input cannot even "
-        "approximate every function, however deep.",
-        "Johnson 2019, Deep, skinny neural networks are not universal approximators; " + _DEAD,
+        f"and the outputs move in at most that many dimensions. {_dying(width) if relu else ''}Networks no wider than "
+        "their input cannot even approximate every function, however deep.",
+        "Johnson 2019, Deep, skinny neural networks are not universal approximators" + (f"; {_DEAD}" if relu else ""),
     )
     sentence = f"{place} " + " and ".join(parts)
     return Insight(InsightKind.BOTTLENECK, (path,), place, sentence, why, _leaky(network) if dying else ())
+
+
+def _dying(width: int) -> str:
+    return (
+        "With symmetric weights a ReLU is zero for half of all inputs, and n of them are all zero with probability "
+        f"2^-n = {power_of_ten(-width * log10(2))}; such an input is forgotten, and sends no gradient back. "
+    )
 
 
 def _dies(width: int) -> bool:

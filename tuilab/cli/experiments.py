@@ -33,10 +33,10 @@ def ls(arguments: argparse.Namespace) -> int:
         say("no experiments yet; tuilab presets lists what there is to run")
     for record in records:
         created = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.created))
-        verdict = record.result.verdict if record.result else record.message
         say(f"{record.id}  {record.status.value:<8}  {created}  {record.comparison.title}")
-        if verdict:
-            say(f"{'':10}{verdict}")
+        for said in (record.result.verdict if record.result else "", record.message):
+            if said:
+                say(f"{'':10}{said}")
     return 0
 
 

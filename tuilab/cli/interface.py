@@ -46,7 +46,23 @@ def _find(name: str) -> Path:
     try:
         return find_preset(name)
     except LabError as error:
+        experiment = _experiment(name)
+        if experiment is not None:
+            advice = f"tuilab attach {experiment} opens it, tuilab show {experiment} prints it"
+            raise LabError(f"{name!r} is an experiment: {advice}") from error
         raise LabError(f"{name!r} is neither a command nor a preset or file: {error}") from error
+
+
+def _experiment(name: str) -> str | None:
+    """The id of the experiment that a word means; None where it means none."""
+    from tuilab.store.home import lab_home
+    from tuilab.store.reader import Reader
+
+    try:
+        with Reader(lab_home()) as reader:
+            return reader.find(name).id if name.strip() else None
+    except LabError:
+        return None
 
 
 def _need_terminal() -> None:

@@ -7,10 +7,12 @@ from tuilab.analysis.columns import Column, filled
 from tuilab.analysis.efficiency import EfficiencyRow
 from tuilab.spec.comparison import LETTERS
 from tuilab.tui.lines import spelled
+from tuilab.tui.numbers import tabled
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+_COUNTS = ("params", "dof", "macs", "activations")
 _GAP = 3
 """Cells between two columns."""
 
@@ -37,7 +39,7 @@ def _parts(rows: Sequence[EfficiencyRow], shown: Sequence[Column], room: int) ->
     part: list[Column] = []
     used = 0
     for column in shown:
-        need = max(len(column.title), *(len(column.text(row)) for row in rows)) + _GAP
+        need = max(len(column.title), *(len(_cell(column, row)) for row in rows)) + _GAP
         if part and used + need > room:
             yield part
             part, used = [], 0
@@ -45,6 +47,11 @@ def _parts(rows: Sequence[EfficiencyRow], shown: Sequence[Column], room: int) ->
         used += need
     if part:
         yield part
+
+
+def _cell(column: Column, row: EfficiencyRow) -> str:
+    value = column.value(row) if column.key in _COUNTS else None
+    return column.text(row) if value is None else tabled(round(value))
 
 
 def _table(rows: Sequence[EfficiencyRow], shown: Sequence[Column], only_ascii: bool) -> "Table":
@@ -63,5 +70,5 @@ def _table(rows: Sequence[EfficiencyRow], shown: Sequence[Column], only_ascii: b
             overflow="fold",
         )
     for letter, row in zip(LETTERS, rows, strict=False):
-        table.add_row(letter, *(Text(plain(column.text(row))) for column in shown))
+        table.add_row(letter, *(Text(plain(_cell(column, row))) for column in shown))
     return table

@@ -7,6 +7,8 @@ from tuilab.spec.errors import LabError
 from tuilab.spec.paths import is_there, user_path
 
 _SUFFIXES = (".yaml", ".yml")
+_NEAR = 5
+"""Names that a person is offered at most."""
 
 
 def preset_folder() -> Path:
@@ -36,10 +38,10 @@ def find_preset(name_or_path: str) -> Path:
     if path.suffix in _SUFFIXES or len(path.parts) > 1 or there:
         if there:
             return path
-        raise LabError(f"{name_or_path}: no such file; the presets are {', '.join(names)}")
+        raise LabError(f"{name_or_path}: no such file; tuilab presets lists the presets")
     beginning = [name for name in names if name_or_path and name.startswith(name_or_path)]
     if len(beginning) == 1:
         return preset_folder() / f"{beginning[0]}.yaml"
-    near = beginning or get_close_matches(name_or_path, names, n=3)
-    advice = f"did you mean {' or '.join(near)}?" if near else f"the presets are {', '.join(names)}"
+    near = (beginning or get_close_matches(name_or_path, names, n=_NEAR))[:_NEAR]
+    advice = f"did you mean {' or '.join(near)}?" if near else "tuilab presets lists the presets"
     raise LabError(f"there is no preset or file {name_or_path!r}; {advice}")

@@ -4,6 +4,8 @@ from math import floor, isfinite, log10
 
 _UNITS = ((10**15, "P"), (10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 
+_TOO_LONG = 10**10
+
 
 def exact(count: int) -> str:
     """``12,345``."""
@@ -23,6 +25,14 @@ def fitting(count: int, width: int) -> str:
     """The exact count where it fits into ``width`` cells, else the short one."""
     text = exact(count)
     return text if len(text) <= width else short(count)
+
+
+def tabled(count: int) -> str:
+    """The exact count up to ten digits, else four of them: ``174.6B``; a longer one pushes names out of a table."""
+    if abs(count) < _TOO_LONG:
+        return exact(count)
+    unit, suffix = next((unit, suffix) for unit, suffix in _UNITS if abs(count) >= unit)
+    return f"{count / unit:,.1f}{suffix}"
 
 
 def signed_percent(share: float) -> str:

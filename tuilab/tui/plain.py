@@ -12,7 +12,7 @@ from tuilab.tui.canvas import Glyphs
 from tuilab.tui.charts import loss_chart
 from tuilab.tui.lines import spelled, to_ascii
 from tuilab.tui.live import empty, reduce
-from tuilab.tui.numbers import clock, exact, rate, with_half_width
+from tuilab.tui.numbers import clock, exact, rate, tabled, with_half_width
 from tuilab.tui.palette import candidate_color, default_glyphs
 from tuilab.tui.plot import ChartData
 from tuilab.tui.scales import Scale, Tick, fit, x_ticks, y_ticks
@@ -31,6 +31,8 @@ _FRAME = str.maketrans("─│┌┐└┘├┤┬┴┼", "-|+++++++++")
 _WIDEST = 120
 """Columns beyond which a chart gains nothing."""
 _HEIGHT = 18
+_NAME = 12
+"""Cells that a candidate's name keeps, whatever else a table shows."""
 
 
 def experiment_view(
@@ -176,7 +178,8 @@ def result_table(
     wide = width >= 110
     table = Table(box=box.ASCII2 if glyphs == "ascii" else box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
-    table.add_column("candidate", overflow="fold")
+    longest = max((len(one.name) for one in result.candidates), default=0)
+    table.add_column("candidate", overflow="fold", min_width=min(longest, _NAME))
     if wide:
         table.add_column("notation", overflow="fold")
     for heading in ("params", "MACs", f"test {result.metric}", "seeds", "failed", "lr", *(["steps/s"] if wide else [])):
@@ -184,7 +187,7 @@ def result_table(
     means = [one.mean for one in result.candidates if one.mean is not None]
     for letter, one in zip(LETTERS, result.candidates, strict=False):
         best = len(means) > 1 and one.mean == min(means)
-        cells = [letter, one.name, *([one.notation] if wide else []), exact(one.num_params), exact(one.macs)]
+        cells = [letter, one.name, *([one.notation] if wide else []), tabled(one.num_params), tabled(one.macs)]
         metric = Text(plain(with_half_width(one.mean, one.half_width)), style="bold" if best else "")
         seeds = f"{len(one.values)}/{record.comparison.protocol.final_seeds}"
         lr = "" if one.lr is None else f"{one.lr:g}"
