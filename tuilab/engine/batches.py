@@ -32,6 +32,27 @@ class BatchOrder:
         self._rest = stream[needed:]
         return stream[:needed].reshape(count, self.batch_size)
 
+    def state(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """What is left of the current epoch, and 13 numbers for the generator: with these the stream goes on."""
+        state = self._rng.bit_generator.state
+        counter, key = state["state"]["counter"], state["state"]["key"]
+        rest = [state["buffer_pos"], state["has_uint32"], state["uinteger"]]
+        numbers = np.array([*counter, *key, *state["buffer"], *rest], dtype=np.uint64)
+        return self._rest, numbers.view(np.int64)
+
+    def go_on_from(self, rest: NDArray[np.int64], generator: NDArray[np.int64]) -> None:
+        """Take the place in the stream at which ``state`` was taken."""
+        numbers = [int(number) for number in generator.view(np.uint64)]
+        self._rest = rest.copy()
+        self._rng.bit_generator.state = {
+            "bit_generator": "Philox",
+            "state": {"counter": np.array(numbers[:4], np.uint64), "key": np.array(numbers[4:6], np.uint64)},
+            "buffer": np.array(numbers[6:10], np.uint64),
+            "buffer_pos": numbers[10],
+            "has_uint32": numbers[11],
+            "uinteger": numbers[12],
+        }
+
 
 def batch_size(num_train: int, training: Training) -> int:
     """Examples a step: at most the whole training set."""

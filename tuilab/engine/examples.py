@@ -24,14 +24,14 @@ class Examples:
     def __init__(self, job: Job, members: Sequence[Member]) -> None:
         self._job = job
         self.members = list(members)
-        self._orders = [
+        self.orders = [
             BatchOrder(len(m.split.train), job.training, generator(job.seed, m.seed_index, "batches")) for m in members
         ]
         self._tensors: dict[tuple[int, PartName], tuple[Tensor, Tensor]] = {}
 
     @property
     def batch_size(self) -> int:
-        return self._orders[0].batch_size
+        return self.orders[0].batch_size
 
     def count(self, part: PartName) -> int:
         """Examples of a part that are evaluated."""
@@ -54,7 +54,7 @@ class Examples:
         ahead = max(1, _GATHER_BYTES // (len(pairs) * self.batch_size * per_example))
         for begin in range(0, count, ahead):
             number = min(ahead, count - begin)
-            chosen = [torch.from_numpy(order.take(number)).to(self._job.device) for order in self._orders]
+            chosen = [torch.from_numpy(order.take(number)).to(self._job.device) for order in self.orders]
             inputs = torch.stack([x[rows] for rows, (x, _) in zip(chosen, pairs, strict=True)])
             targets = torch.stack([y[rows] for rows, (_, y) in zip(chosen, pairs, strict=True)])
             yield from ((inputs[:, index], targets[:, index]) for index in range(number))
@@ -62,7 +62,7 @@ class Examples:
     def keep(self, rows: list[int]) -> None:
         """Let all members but ``rows`` go."""
         self.members = [self.members[row] for row in rows]
-        self._orders = [self._orders[row] for row in rows]
+        self.orders = [self.orders[row] for row in rows]
 
     def _part(self, member: Member, name: PartName) -> tuple[Tensor, Tensor]:
         key = (id(member.split), name)

@@ -45,7 +45,7 @@ class _Keeping:
     def __init__(self, update: Update, slots: Sequence[Slot]) -> None:
         self._update, self._slots = update, list(slots)
 
-    def step(self, values: Tensor, gradients: Tensor, factor: float) -> None:
+    def step(self, values: Tensor, gradients: Tensor, factor: float | Tensor) -> None:
         kept = [values[:, slot.offset : slot.end].clone() for slot in self._slots]
         self._update.step(values, gradients, factor)
         for slot, before in zip(self._slots, kept, strict=True):
@@ -53,6 +53,12 @@ class _Keeping:
 
     def keep(self, rows: list[int]) -> None:
         self._update.keep(rows)
+
+    def moments(self) -> dict[str, Tensor]:
+        return self._update.moments()
+
+    def skip_to(self, step: int) -> None:
+        self._update.skip_to(step)
 
 
 class LeastSquaresPack(AutogradPack):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tuilab.engine import kernel
@@ -20,6 +21,7 @@ from tuilab.engine.pack import (
     Job,
     LossArray,
     Member,
+    Memory,
     PartName,
     Scores,
     initial_values,
@@ -128,6 +130,12 @@ class KernelPack:
     def keep(self, rows: list[int]) -> None:
         self._replicas = [self._replicas[row] for row in rows]
 
+    def memories(self) -> list[Memory]:
+        return [Memory(_tensors(replica.state), replica.order) for replica in self._replicas]
+
+    def skip_to(self, step: int) -> None:
+        """Nothing of it depends on the number of steps."""
+
     def _count(self, part: PartName) -> int:
         whole = len(part_of(self._replicas[0].member.split, part))
         return min(whole, MAX_TRAIN_EVALUATED) if part == "train" else whole
@@ -163,6 +171,12 @@ def _make_replica(job: Job, member: Member, values: NDArray[np.float32], gradien
     order = BatchOrder(len(member.split.train), job.training, generator(job.seed, member.seed_index, "batches"))
     parts: tuple[PartName, ...] = ("train", "val", "test")
     return _Replica(member, order, state, {name: _arrays(part_of(member.split, name)) for name in parts})
+
+
+def _tensors(state: _State) -> dict[str, torch.Tensor]:
+    """The parts of the state that outlive a step, sharing its memory."""
+    values, _, first, second, stats, _ = (torch.from_numpy(part) for part in state)
+    return {"values": values, "first": first, "second": second, "stats": stats}
 
 
 def _fresh_stats(layout: Layout) -> NDArray[np.float32]:

@@ -24,11 +24,17 @@ from tuilab.spec.training import (
 class Update(Protocol):
     """One optimiser: its state and its step, all in place."""
 
-    def step(self, values: Tensor, gradients: Tensor, factor: float) -> None:
+    def step(self, values: Tensor, gradients: Tensor, factor: float | Tensor) -> None:
         """Move ``values`` (R, row_length) by the learning rates times ``factor``; ``gradients`` may become scratch."""
 
     def keep(self, rows: list[int]) -> None:
         """Forget all replicas but ``rows``."""
+
+    def moments(self) -> dict[str, Tensor]:
+        """What it remembers of the steps taken, (R, row_length) each, by name."""
+
+    def skip_to(self, step: int) -> None:
+        """Count as if so many steps had been taken."""
 
 
 def make_update(optimizer: Optimizer, values: Tensor, lrs: Sequence[float]) -> Update:
@@ -72,7 +78,7 @@ class SgdUpdate:
         self._schedule, self._count = schedule, 0
         self._velocity = torch.zeros_like(values) if momentum > 0 else None
 
-    def step(self, values: Tensor, gradients: Tensor, factor: float) -> None:
+    def step(self, values: Tensor, gradients: Tensor, factor: float | Tensor) -> None:
         direction = gradients
         if self._decay:
             direction = direction.add_(values, alpha=self._decay)
@@ -81,12 +87,18 @@ class SgdUpdate:
             velocity = self._velocity.mul_(now).add_(direction)
             direction = direction.add_(velocity, alpha=following) if self._nesterov else velocity
         self._count += 1
-        values.addcmul_(direction, self._rates, value=-factor)
+        values.addcmul_(direction, self._rates * factor, value=-1)
 
     def keep(self, rows: list[int]) -> None:
         self._rates = self._rates[rows]
         if self._velocity is not None:
             self._velocity = self._velocity[rows]
+
+    def moments(self) -> dict[str, Tensor]:
+        return {} if self._velocity is None else {"velocity": self._velocity}
+
+    def skip_to(self, step: int) -> None:
+        self._count = step
 
 
 class AdamUpdate:
@@ -97,7 +109,7 @@ class AdamUpdate:
         self._first, self._second = torch.zeros_like(values), torch.zeros_like(values)
         self._count = torch.zeros((), device=values.device)
 
-    def step(self, values: Tensor, gradients: Tensor, factor: float) -> None:
+    def step(self, values: Tensor, gradients: Tensor, factor: float | Tensor) -> None:
         o = self._optimizer
         fused = torch._fused_adamw_ if isinstance(o, AdamW) else torch._fused_adam_
         self._count += 1
@@ -122,6 +134,12 @@ class AdamUpdate:
         self._first, self._second = self._first[rows], self._second[rows]
         self._lrs = [self._lrs[row] for row in rows]
 
+    def moments(self) -> dict[str, Tensor]:
+        return {"first": self._first, "second": self._second}
+
+    def skip_to(self, step: int) -> None:
+        self._count.fill_(step)
+
 
 def _stretches(lrs: list[float]) -> list[tuple[float, int, int]]:
     """Neighbours with one learning rate: (lr, begin, end)."""
@@ -143,7 +161,7 @@ class RmsPropUpdate:
         self._velocity = torch.zeros_like(values) if optimizer.momentum > 0 else None
         self._scratch = torch.empty_like(values)
 
-    def step(self, values: Tensor, gradients: Tensor, factor: float) -> None:
+    def step(self, values: Tensor, gradients: Tensor, factor: float | Tensor) -> None:
         o = self._optimizer
         if o.weight_decay:
             gradients.add_(values, alpha=o.weight_decay)
@@ -152,10 +170,17 @@ class RmsPropUpdate:
         direction = torch.div(gradients, root, out=root)
         if self._velocity is not None:
             direction = self._velocity.mul_(o.momentum).add_(direction)
-        values.addcmul_(direction, self._rates, value=-factor)
+        values.addcmul_(direction, self._rates * factor, value=-1)
 
     def keep(self, rows: list[int]) -> None:
         self._rates = self._rates[rows]
         self._square, self._scratch = self._square[rows], self._scratch[rows]
         if self._velocity is not None:
             self._velocity = self._velocity[rows]
+
+    def moments(self) -> dict[str, Tensor]:
+        velocity = {} if self._velocity is None else {"velocity": self._velocity}
+        return {"square": self._square, **velocity}
+
+    def skip_to(self, step: int) -> None:
+        """Nothing of it depends on the number of steps."""

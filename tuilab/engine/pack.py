@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tuilab.engine.batches import BatchOrder
 from tuilab.engine.constructions import interpolant, tent
 from tuilab.engine.data import Part, Split
 from tuilab.engine.init import initial_row
@@ -63,6 +64,20 @@ class Scores:
     metric: LossArray
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one replica's training has changed so far, and nothing else.
+
+    Attributes:
+        tensors: by name; views of the pack's own, so that writing into them changes the replica.
+        order: of its batches.
+
+    """
+
+    tensors: dict[str, Tensor]
+    order: BatchOrder
+
+
 class Pack(Protocol):
     """What the training loop needs of some replicas that train together."""
 
@@ -85,6 +100,12 @@ class Pack(Protocol):
 
     def keep(self, rows: list[int]) -> None:
         """Let all replicas but ``rows`` go."""
+
+    def memories(self) -> list[Memory]:
+        """Of every replica, in order."""
+
+    def skip_to(self, step: int) -> None:
+        """Count as if so many steps had been taken; the memories have been filled with what they left."""
 
 
 def initial_values(job: Job, members: Sequence[Member]) -> Tensor:

@@ -17,6 +17,7 @@ from tuilab.engine.pack import (
     Job,
     LossArray,
     Member,
+    Memory,
     PartName,
     Scores,
     evaluation_chunk,
@@ -108,6 +109,20 @@ class TorchPack(ABC):
         self._update.keep(rows)
         self._examples.keep(rows)
         self._rebuild()
+
+    def memories(self) -> list[Memory]:
+        replicas = len(self._examples.members)
+        whole = {"values": self._own.values, **self._update.moments()}
+        for index, stats in enumerate(self._own.stats):
+            whole[f"mean {index}"] = stats.mean.view(replicas, -1)
+            whole[f"variance {index}"] = stats.variance.view(replicas, -1)
+        orders = self._examples.orders
+        return [
+            Memory({name: tensor[row] for name, tensor in whole.items()}, order) for row, order in enumerate(orders)
+        ]
+
+    def skip_to(self, step: int) -> None:
+        self._update.skip_to(step)
 
 
 class AutogradPack(TorchPack):

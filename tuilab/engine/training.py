@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
 
 from tuilab.engine.batches import batch_size
+from tuilab.engine.checkpoints import Checkpoint, Keeper, divide, fingerprint, fits, restore
 from tuilab.engine.data import make_splits
 from tuilab.engine.devices import find_device
 from tuilab.engine.layout import BatchNormNode, Layout, lay_out, nodes
@@ -62,8 +64,8 @@ def train_group(request: TrainGroup, emit: Emit, control: Control) -> None:
     job = Job(layout, request.training, loss, request.seed, device)
     clock = _Clock()
     started = stopped = False
-    for replicas in _waves(request.replicas, layout):
-        wave = _Wave(request, job, replicas, emit, control, clock)
+    for replicas, checkpoint in _waves(request, layout):
+        wave = _Wave(request, job, replicas, emit, control, clock, checkpoint)
         if not started:
             emit(GroupStarted(group=request.group, num_params=layout.num_params))
             started = True
@@ -75,10 +77,13 @@ def train_group(request: TrainGroup, emit: Emit, control: Control) -> None:
     emit(GroupFinished(group=request.group, seconds=clock.seconds, steps=clock.steps, stopped=stopped))
 
 
-def _waves(replicas: tuple[Replica, ...], layout: Layout) -> Iterator[tuple[Replica, ...]]:
-    size = wave_size(layout)
-    for begin in range(0, len(replicas), size):
-        yield replicas[begin : begin + size]
+def _waves(request: TrainGroup, layout: Layout) -> Iterator[tuple[tuple[Replica, ...], Checkpoint | None]]:
+    """The replicas that train at once, with what they go on from."""
+    size = wave_size(layout, request.device)
+    folder = Path(request.checkpoints) if request.checkpoints else None
+    for replicas, checkpoint in divide(request.replicas, fingerprint(request), folder):
+        for begin in range(0, len(replicas), size):
+            yield replicas[begin : begin + size], checkpoint
 
 
 def _check_batches(job: Job, members: list[Member]) -> None:
@@ -98,6 +103,8 @@ class _Wave:
     emit: Emit
     control: Control
     clock: _Clock
+    checkpoint: Checkpoint | None = None
+    """What the replicas go on from."""
     packs: list[Pack] = field(init=False)
     alive: list[list[int]] = field(init=False)
     """For each pack the replicas' positions in the wave that it still trains."""
@@ -105,6 +112,9 @@ class _Wave:
     watch: "Watch" = field(init=False)
     nothing: LossArray = field(init=False)
     """(replicas,) NaN: not evaluated at this step."""
+    keeper: Keeper = field(init=False)
+    before: tuple[float, int] = field(init=False)
+    """What the clock said before this wave: seconds and steps."""
     chunk: int = 1
     """Steps to take before looking at the requests again."""
 
@@ -113,10 +123,25 @@ class _Wave:
         members = [Member(replica.seed_index, replica.lr, splits[replica.seed_index]) for replica in self.replicas]
         _check_batches(self.job, members)
         self.members, self.nothing = members, np.full(len(members), np.nan)
+        self.keeper = Keeper(self.request, tuple(replica.run for replica in self.replicas))
+        self.before = self.clock.seconds, self.clock.steps
+        if self.checkpoint is None or not self._make_packs(self.checkpoint):
+            self.checkpoint = None
+            self._make_packs(None)
+
+    def _make_packs(self, checkpoint: Checkpoint | None) -> bool:
+        """Make the packs of the replicas that have not failed; whether they are such as the checkpoint's."""
+        going = [place for place, one in enumerate(self.replicas) if not checkpoint or one.run not in checkpoint.failed]
+        members = [self.members[place] for place in going]
         self.packs, self.alive = [], []
-        for pack, positions in make_packs(self.job, members):
+        for pack, positions in make_packs(self.job, members, checkpoint.kind if checkpoint else "") if members else ():
             self.packs.append(pack)
-            self.alive.append(positions)
+            self.alive.append([going[position] for position in positions])
+        return checkpoint is None or all(
+            fits(memory, checkpoint.memory[self.replicas[position].run])
+            for pack, positions in zip(self.packs, self.alive, strict=True)
+            for memory, position in zip(pack.memories(), positions, strict=True)
+        )
 
     def train(self) -> None:
         """Train to the end.
@@ -132,29 +157,69 @@ class _Wave:
         finally:
             reports.flush()
         self._finish(val)
+        self.keeper.end()
 
     def _train(self, reports: Reports) -> Scores:
         """Step from evaluation to evaluation; the scores on the validation part after the last step."""
         training, split = self.job.training, self.members[0].split
         schedule = report_steps(training.steps)
-        before, val = self._scores("train"), self._scores("val")
-        self.watch = Watch(np.maximum(1.0, before.loss))
-        reports.add(0, before.loss, val.loss, val.metric)
-        for begin, end in pairwise(evaluation_steps(schedule, batch_size(len(split.train), training), len(split.val))):
+        evaluated = evaluation_steps(schedule, batch_size(len(split.train), training), len(split.val))
+        val = self._begin(reports) if self.checkpoint is None else self._go_on(self.checkpoint, reports)
+        reached = 0 if self.checkpoint is None else self.checkpoint.step
+        for begin, end in pairwise(step for step in evaluated if step >= reached):
+            if not self.packs:
+                break
             losses = np.full((end - begin, len(self.replicas)), np.nan)
             since, waiting = begin, [step for step in schedule if begin < step < end]
             for reached in self._advance(begin, end, losses):
                 while waiting and waiting[0] <= reached:
-                    reports.add(
-                        waiting[0], losses[since - begin : waiting[0] - begin].mean(0), self.nothing, self.nothing
-                    )
+                    mean = losses[since - begin : waiting[0] - begin].mean(0)
+                    self._report(reports, waiting[0], mean, self.nothing, self.nothing)
                     since = waiting.pop(0)
             val = self._scores("val")
-            reports.add(end, losses[since - begin :].mean(0), val.loss, val.metric)
+            self._report(reports, end, losses[since - begin :].mean(0), val.loss, val.metric)
             self._drop_failed(begin, losses, val.loss, reports)
-            if not self.packs:
-                break
+            if self.packs and self.keeper.due:
+                packs = list(zip(self.packs, self.alive, strict=True))
+                cost = self.clock.seconds - self.before[0], self.clock.steps - self.before[1]
+                self.keeper.write(end, cost, self.watch.state(), packs)
         return val
+
+    def _begin(self, reports: Reports) -> Scores:
+        """Report the losses before training; the scores on the validation part."""
+        before, val = self._scores("train"), self._scores("val")
+        self.watch = Watch(np.maximum(1.0, before.loss))
+        self._report(reports, 0, before.loss, val.loss, val.metric)
+        return val
+
+    def _go_on(self, checkpoint: Checkpoint, reports: Reports) -> Scores:
+        """Take up what a checkpoint has left, tell again what it told; the scores on the validation part."""
+        columns = [checkpoint.runs.index(replica.run) for replica in self.replicas]
+        for step, values in zip(checkpoint.reported_steps, checkpoint.reported[:, :, columns].unbind(1), strict=True):
+            self._report(reports, step, *values.numpy())
+        self.watch = Watch(*checkpoint.watch[:, columns].numpy())
+        reports.flush()
+        for run, (step, reason) in checkpoint.failed.items():
+            if run in self.keeper.runs:
+                self._fail(run, step, reason)
+        for pack, positions in zip(self.packs, self.alive, strict=True):
+            for memory, position in zip(pack.memories(), positions, strict=True):
+                restore(memory, checkpoint.memory[self.replicas[position].run])
+            pack.skip_to(checkpoint.step)
+        share = len(self.replicas) / len(checkpoint.runs)
+        self.clock.seconds += checkpoint.seconds * share
+        self.clock.steps += round(checkpoint.steps * share)
+        return self._scores("val")
+
+    def _report(
+        self, reports: Reports, step: int, train_loss: LossArray, eval_loss: LossArray, metric: LossArray
+    ) -> None:
+        reports.add(step, train_loss, eval_loss, metric)
+        self.keeper.note(step, train_loss, eval_loss, metric)
+
+    def _fail(self, run: int, step: int, reason: str) -> None:
+        self.emit(RunFailed(group=self.request.group, run=run, step=step, reason=reason))
+        self.keeper.note_failed(run, step, reason)
 
     def _advance(self, first: int, last: int, losses: LossArray) -> Iterator[int]:
         """Take some steps, looking at the requests now and then; fills ``losses`` (steps, replicas of the wave).
@@ -201,8 +266,7 @@ class _Wave:
         for position in failed:
             bad = ~np.isfinite(losses[:, position])
             step = begin + (int(bad.argmax()) if bad.any() else len(losses))
-            run = self.replicas[position].run
-            self.emit(RunFailed(group=self.request.group, run=run, step=step, reason=reasons[position]))
+            self._fail(self.replicas[position].run, step, reasons[position])
         for index, positions in enumerate(self.alive):
             rows = [row for row, position in enumerate(positions) if not reasons[position]]
             if rows and len(rows) < len(positions):
@@ -250,9 +314,14 @@ class Watch:
     been more than 10,000 times its loss before training (at least 1) all the way through 5 evaluations in a row.
     """
 
-    def __init__(self, initial_loss: LossArray) -> None:
-        self._limit = DIVERGED * initial_loss
-        self._high = np.zeros(len(initial_loss), dtype=np.int64)
+    def __init__(self, initial_loss: LossArray, high: LossArray | None = None) -> None:
+        """The losses (runs,) before training, and at how many evaluations in a row they have been far exceeded."""
+        self._initial_loss = initial_loss
+        self._high = np.zeros(len(initial_loss)) if high is None else high
+
+    def state(self) -> LossArray:
+        """(2, runs): what it was made with, as it is now."""
+        return np.stack([self._initial_loss, self._high])
 
     def judge(self, losses: LossArray, eval_loss: LossArray) -> list[str]:
         """Why each run has failed at this evaluation, (runs,); empty where it has not.
@@ -262,7 +331,7 @@ class Watch:
             eval_loss: (runs,), on the validation part.
 
         """
-        self._high = np.where((losses > self._limit).all(0), self._high + 1, 0)
+        self._high = np.where((losses > DIVERGED * self._initial_loss).all(0), self._high + 1, 0)
         reasons = np.full(len(eval_loss), "", dtype=object)
         reasons[self._high >= PATIENCE] = f"diverged: the loss stayed {DIVERGED:,.0f} times above its start"
         reasons[~np.isfinite(eval_loss)] = "diverged: the validation loss is not a finite number"

@@ -2,6 +2,7 @@
 
 import logging
 import platform
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,6 +30,7 @@ from tuilab.spec.protocol import (
     RunFinished,
     TrainGroup,
 )
+from tuilab.store.home import checkpoint_folder
 from tuilab.store.records import Command, Phase, RunRecord, Status
 from tuilab.store.schema import StoreError
 from tuilab.store.writer import Writer
@@ -39,6 +41,8 @@ STOP_SECONDS = 3.0
 """How long engines may take to stop before they are killed."""
 WARM_ENGINES = 4
 """Most engines that are started before it is known how many are needed; each takes some 300 MB."""
+CHECKPOINT_SECONDS = 30.0
+"""Time between two checkpoints of a group."""
 LAST_SECONDS = 10.0
 """How long the store of an experiment that fails may take to be writable again."""
 STOPPED = "stopped on request"
@@ -76,6 +80,7 @@ class Supervisor:
         self.roster = Roster(setting, self.ledger)
         self.findings = Findings(setting, self.ledger, past.added_seeds)
         self.crew = Crew(home, experiment, pool, self._request)
+        self._checkpoints = checkpoint_folder(home, experiment)
         self._pool = pool
         self._wanted = wanted
         self._trouble = ""
@@ -293,6 +298,8 @@ class Supervisor:
             seed=comparison.protocol.seed,
             replicas=job.replicas,
             device=device,
+            checkpoints=str(self._checkpoints),
+            checkpoint_seconds=CHECKPOINT_SECONDS,
             probes=comparison.protocol.probes and self.ledger.runs[job.replicas[0].run].phase is Phase.FINAL,
         )
 
@@ -353,6 +360,7 @@ class Supervisor:
             self._end(Status.FAILED, self._trouble)
         else:
             self._end(Status.FINISHED, "")
+            shutil.rmtree(self._checkpoints, ignore_errors=True)
         return self.ledger.progress.status
 
     def _end(self, status: Status, message: str, seconds: float = inf) -> None:

@@ -33,6 +33,10 @@ class TrainGroup(Value):
     replicas: tuple[Replica, ...]
     device: str = "cpu"
     threads: int = 1
+    checkpoints: str = ""
+    """Folder of the experiment's checkpoints; empty for none. What is found there is gone on from."""
+    checkpoint_seconds: float = 30.0
+    """Time between two checkpoints."""
     probes: bool = False
     """Whether RunFinished carries ``probes``."""
 

@@ -1,6 +1,7 @@
 """Writing the store: experiments are created and removed by anybody, and filled by their one runner."""
 
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.seeds import more_seeds
-from tuilab.store.home import experiment_lock, log_files, make_home, store_file
+from tuilab.store.home import checkpoint_folder, experiment_lock, log_files, make_home, store_file
 from tuilab.store.ids import new_id
 from tuilab.store.locks import FileLock
 from tuilab.store.records import DIVERGED, Command, NewPoint, NewRun, Progress, RunRecord, SentCommand, Status
@@ -241,7 +242,7 @@ class Writer:
             connection.execute("UPDATE commands SET acknowledged = ? WHERE id = ?", (time.time(), command.id))
 
     def delete(self, experiment: str) -> None:
-        """Forget an experiment with everything in it, its log included.
+        """Forget an experiment with everything in it, its log and its checkpoints included.
 
         Raises:
             LabError: when it is running, or does not exist.
@@ -258,6 +259,7 @@ class Writer:
                 connection.execute("DELETE FROM experiments WHERE number = ?", (number,))
             for part in log_files(self.home, experiment):
                 part.unlink(missing_ok=True)
+            shutil.rmtree(checkpoint_folder(self.home, experiment), ignore_errors=True)
             lock.path.unlink(missing_ok=True)
         finally:
             lock.release()
