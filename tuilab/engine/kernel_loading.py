@@ -74,8 +74,9 @@ def compile_in_background() -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={name: value for name, value in os.environ.items() if name != "TUILAB_HOME"},
         start_new_session=True,
-        preexec_fn=lambda: os.nice(_NICE),
     )
 
 
@@ -86,6 +87,8 @@ def _folder() -> Path | None:
     digest = hashlib.sha256(version("numba").encode())
     digest.update(_processor())
     for source in sorted(Path(__file__).parent.glob("kernel*.py")):
+        # numba knows sources by path and time: the same text installed anew would be compiled as an engine starts.
+        digest.update(f"{source} {source.stat().st_mtime_ns}".encode())
         digest.update(source.read_bytes())
     return user_cache_path("tuilab") / f"kernel-{digest.hexdigest()[:16]}"
 
