@@ -89,6 +89,8 @@ def _folder() -> Path | None:
     for source in sorted(Path(__file__).parent.glob("kernel*.py")):
         # numba knows sources by path and time: the same text installed anew would be compiled as an engine starts.
         digest.update(f"{source} {source.stat().st_mtime_ns}".encode())
+        # numba knows sources by path and time: the same text installed anew would be compiled as an engine starts.
+        digest.update(f"{source} {source.stat().st_mtime_ns}".encode())
         digest.update(source.read_bytes())
     return user_cache_path("tuilab") / f"kernel-{digest.hexdigest()[:16]}"
 
