@@ -8,7 +8,7 @@ from tuilab.tui.numbers import exact
 from tuilab.tui.stack_rows import DETAILS_FROM, StackRows
 
 COLUMN = 36
-"""Cells that a stack needs at least."""
+"""Cells that a stack needs at least; where there is room for two with details, each gets these."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class BesideRows:
 
     def shown(self, width: int) -> tuple[range, int]:
         """Which candidates are on screen, and the cells of each."""
-        number = max(1, min(len(self.stacks), (width + 1) // (COLUMN + 1)))
+        least = DETAILS_FROM if width > 2 * DETAILS_FROM else COLUMN
+        number = max(1, min(len(self.stacks), (width + 1) // (least + 1)))
         first = max(0, min(self.selected - number // 2, len(self.stacks) - number))
         return range(first, first + number), (width + 1) // number - 1
 
