@@ -82,7 +82,7 @@ class GroupStarted(Value):
 
 
 class Points(Value):
-    """Event: reported losses of some runs at some steps; None where a run has left, was not evaluated or is not finite."""
+    """Event: reported losses of some runs at some steps; None where a run has left or a value is not finite."""
 
     kind: Literal["points"] = "points"
     group: int
