@@ -105,7 +105,8 @@ class StackRows:
         if macs:
             line.append(Span(right(fitting(layer.macs, macs - 1) if layer.macs else "", macs), "dim"))
         if memory:
-            line.append(Span(right(size(4 * layer.activations * self.batch), memory), "dim"))
+            kept = size(4 * layer.activations * self.batch) if layer.activations else ""
+            line.append(Span(right(kept, memory), "dim"))
         if share > 1:
             line.append(Span(" " + bar(layer.num_params / self._largest, share - 1), hue(self.color)))
         return tuple(line)
