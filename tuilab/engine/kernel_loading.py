@@ -81,7 +81,10 @@ def compile_in_background() -> None:
 
 
 def _folder() -> Path | None:
-    """The cache of this version of the kernel on this machine; None where there can be no kernel."""
+    """The cache of this version of the kernel on this machine; None where there can be no kernel.
+
+    It stands beside Python's own cache of the code if that can be written, else in the user's cache.
+    """
     if os.environ.get("TUILAB_KERNEL") == "off" or importlib.util.find_spec("numba") is None:
         return None
     digest = hashlib.sha256(version("numba").encode())
@@ -89,10 +92,10 @@ def _folder() -> Path | None:
     for source in sorted(Path(__file__).parent.glob("kernel*.py")):
         # numba knows sources by path and time: the same text installed anew would be compiled as an engine starts.
         digest.update(f"{source} {source.stat().st_mtime_ns}".encode())
-        # numba knows sources by path and time: the same text installed anew would be compiled as an engine starts.
-        digest.update(f"{source} {source.stat().st_mtime_ns}".encode())
         digest.update(source.read_bytes())
-    return user_cache_path("tuilab") / f"kernel-{digest.hexdigest()[:16]}"
+    beside = Path(__file__).parent / "__pycache__"
+    parent = beside if os.access(beside if beside.exists() else beside.parent, os.W_OK) else user_cache_path("tuilab")
+    return parent / f"kernel-{digest.hexdigest()[:16]}"
 
 
 def _processor() -> bytes:
