@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from functools import lru_cache
@@ -61,6 +62,8 @@ def compile_kernel() -> bool:
         if not (folder / "ready").exists():
             _load(folder)
             (folder / "ready").touch()
+            for outdated in set(folder.parent.glob("kernel-*")) - {folder}:
+                shutil.rmtree(outdated, ignore_errors=True)
     return True
 
 
