@@ -10,12 +10,14 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 from tuilab import __version__
 from tuilab.cli.output import Json, print_json, say
+from tuilab.runner.resources import Monitor, strip
 from tuilab.store.home import lab_home, store_file
 from tuilab.store.rescue import damage, set_aside
 from tuilab.store.schema import on_network
@@ -25,6 +27,7 @@ _PACKAGES = ("torch", "textual", "plotext", "pydantic", "numpy", "scipy", "sciki
 _TORCH = """import json, torch
 print(json.dumps({"devices": ["cpu"] + [f"cuda:{i} {torch.cuda.get_device_name(i)}"
     for i in range(torch.cuda.device_count())], "threads": torch.get_num_threads(), "cuda": torch.version.cuda}))"""
+_LOOK_SECONDS = 0.2
 _TORCH_LIMIT = 60
 """Seconds that importing torch may take before doctor goes on without it."""
 
@@ -53,6 +56,7 @@ def _report() -> dict[str, Mapping[str, Json]]:
             "system": platform.platform(),
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
             **_torch(),
+            "now": list(_now(lab_home())),
         },
         "lab": _lab(lab_home()),
         "terminal": _terminal(),
@@ -89,6 +93,14 @@ def _torch() -> dict[str, Json]:
         said = getattr(error, "stderr", "") or str(error)
         return {"devices": f"unknown: torch does not start: {said.strip().splitlines()[-1]}"}
     return facts
+
+
+def _now(home: Path) -> tuple[str, ...]:
+    """What the machine is doing; processor times need two looks."""
+    monitor = Monitor(home)
+    monitor.look()
+    time.sleep(_LOOK_SECONDS)
+    return strip(monitor.look())
 
 
 def _lab(home: Path) -> dict[str, Json]:

@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         client.check(comparison, arguments.device)
         say(planned(reader, comparison, arguments.device))
+        say_shortage(home, comparison, arguments.device)
     record = complete(reader, comparison, source, arguments.device, quiet=arguments.json)
     return _show(reader, record, as_json=arguments.json)
 
@@ -110,6 +111,13 @@ def follow_to_end(reader: Reader, identity: str, *, quiet: bool) -> ExperimentRe
         record = _stop(reader.home, reader, identity)
         complain(f"interrupted; experiment {identity} is {record.status.value}")
         raise
+
+
+def say_shortage(home: Path, comparison: Comparison, device: str) -> None:
+    """Say where memory may not do for the comparison; it is run all the same."""
+    problem = client.shortage(home, comparison, device)
+    if problem is not None:
+        complain(f"{problem}; trying")
 
 
 def planned(reader: Reader, comparison: Comparison, device: str) -> str:

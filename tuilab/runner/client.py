@@ -29,18 +29,43 @@ def check(comparison: Comparison, device: str = "auto") -> None:
     """Refuse what cannot be run, before anything is written.
 
     Raises:
-        LabError: when a network does not fit the task, a file cannot be read, the budget rule does not hold, or
-            the device's name is not one.
+        LabError: when a network does not fit the task or this machine's memory, a file cannot be read, the budget
+            rule does not hold, or the device's name is not one.
 
     """
+    from psutil import virtual_memory
+
     from tuilab.analysis.budget import check_budget
+    from tuilab.runner.fit import misfit
     from tuilab.runner.setting import setting_of
     from tuilab.runner.slots import check_device
 
     check_device(device)
-    problem = check_budget(comparison, setting_of(comparison).totals)
+    setting = setting_of(comparison)
+    problem = check_budget(comparison, setting.totals)
+    if problem is None and not device.startswith("cuda"):
+        problem = misfit(setting, virtual_memory().total, "in this machine")
     if problem is not None:
         raise LabError(problem)
+
+
+def shortage(home: Path, comparison: Comparison, device: str = "auto") -> str | None:
+    """Why a comparison may not fit into the memory that is free now, with what would; None where it does.
+
+    Raises:
+        LabError: when a network does not fit the task, or a file cannot be read.
+
+    """
+    from tuilab.runner.fit import misfit
+    from tuilab.runner.resources import Monitor
+    from tuilab.runner.setting import setting_of
+
+    setting, now = setting_of(comparison), Monitor(home).look()
+    if device.startswith("cuda"):
+        wanted = [gpu for gpu in now.gpus if device in ("cuda", f"cuda:{gpu.index}")]
+        free = [(gpu.memory_total - gpu.memory_used, f"free on cuda:{gpu.index}") for gpu in wanted]
+        return misfit(setting, *max(free)) if free else None
+    return misfit(setting, now.memory_available, "free")
 
 
 def create_experiment(home: Path, comparison: Comparison, source: str = "", device: str = "auto") -> str:
