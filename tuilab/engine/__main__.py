@@ -11,7 +11,7 @@ import sys
 from tuilab.engine.channel import Channel, EndOfRequestsError
 from tuilab.engine.data import preload
 from tuilab.engine.devices import keep_freed_memory
-from tuilab.engine.kernel_loading import compile_in_background, compile_kernel, find_kernel
+from tuilab.engine.kernel_loading import compile_here, compile_in_background, find_kernel
 from tuilab.engine.server import Server
 
 _LAST = 19
@@ -22,7 +22,7 @@ def main() -> int:
     """Serve one runner until it says so or goes away; the exit status."""
     if sys.argv[1:] == ["--compile"]:
         os.nice(_LAST)
-        return 0 if compile_kernel() else 1
+        return 0 if compile_here() else 1
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     channel = Channel.take_over_stdio()

@@ -52,7 +52,21 @@ def find_kernel() -> "type[KernelPack] | None":
 
 
 def compile_kernel() -> bool:
-    """Compile the kernel unless that has been done; whether it is there now. Only one process compiles at a time."""
+    """Compile the kernel unless that has been done, in a process of its own; whether it is there now.
+
+    Code as it comes from the compiler rounds differently, here and there, from the same code out of the cache, so no
+    process that compiles trains as well.
+    """
+    folder = _folder()
+    if folder is None:
+        return False
+    if not (folder / "ready").exists():
+        subprocess.run([sys.executable, "-m", "tuilab.engine", "--compile"], stdin=subprocess.DEVNULL, check=False)
+    return (folder / "ready").exists()
+
+
+def compile_here() -> bool:
+    """Compile the kernel in this process, which should do nothing else. Only one process compiles at a time."""
     folder = _folder()
     if folder is None:
         return False
