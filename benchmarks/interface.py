@@ -136,7 +136,7 @@ def while_training(keys: int, environment: Mapping[str, str]) -> None:
     session.wait_for("▶".encode(), 60)
     session.read_for(3)
     line("curves moving", f"{session.read_for(10) / 1e4:.2f} kB/s", "")
-    latencies = sorted(session.press(b"]" if index % 2 else b"[") for index in range(keys))
+    latencies = sorted(session.press(b"[" if index % 2 else b"]") for index in range(keys))
     line("key to paint, p50", f"{latencies[len(latencies) // 2]:.1f} ms", "while training")
     line("key to paint, p99", f"{latencies[int(len(latencies) * 0.99)]:.1f} ms", "")
     memory = psutil.Process(session.pid).memory_info().rss / 2**20
