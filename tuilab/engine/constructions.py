@@ -78,7 +78,10 @@ def _dense_relu(layout: Layout) -> list[LinearNode]:
     biased = all(layer.bias is not None for layer in layers)
     fits = len(layers) == len(between) + 1 and all(a is b for a, b in zip(layers, layout.program[::2], strict=False))
     if layout.in_shape != (1,) or layout.out_features != 1 or not (relu and biased and fits):
-        raise LabError("a constructed init needs linear layers with biases and relu between, one input and one target")
+        raise LabError(
+            "init tent and init interpolant construct a network of linear layers with biases and relu between them, "
+            "from one input to one target; use another init for this stack"
+        )
     assert all(one.weight.shape[0] == other.weight.shape[1] for one, other in pairwise(layers)), "shapes were checked"
     return layers
 
