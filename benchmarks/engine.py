@@ -1,11 +1,11 @@
 """How fast the engine trains, against a plain PyTorch loop with a DataLoader measured in the same rounds.
 
-``python -m benchmarks.engine [--rounds N] [T1 T2 ...]`` prints a table. The engine is ``python -m tuilab.engine``, one
-process a core, driven by the same requests that a runner sends; its time includes evaluations and messages. The loop is
-what one would write first: one process with torch's own choice of threads, one network after the other. The last column
-is the loop in one process a core with one thread each, the best one can make of it by hand. Rates are optimiser steps a
-second, over all networks and the whole machine; CPU is processor time of a step, which other work on the machine hardly
-changes.
+``python -m benchmarks.engine [--rounds N] [--device cuda] [T1 T2 ...]`` prints a table. The engine is
+``python -m tuilab.engine``, one process a core, driven by the same requests that a runner sends; its time includes
+evaluations and messages. The loop is what one would write first: one process with torch's own choice of threads, one
+network after the other. "By hand" is the loop in one process a core with one thread each, the best one can make of it by
+hand. Rates are optimiser steps a second, over all networks and the whole machine; CPU is processor time of a step, which
+other work on the machine hardly changes.
 """
 
 import argparse
@@ -38,7 +38,8 @@ class Rate:
 class Engines:
     """One engine process a core, kept warm between rounds."""
 
-    def __init__(self, number: int, *, kernel: bool) -> None:
+    def __init__(self, number: int, device: str, *, kernel: bool) -> None:
+        self._device = device
         environment = {**os.environ, **({} if kernel else {"TUILAB_KERNEL": "off"})}
         self._processes = [
             subprocess.Popen(
@@ -56,7 +57,9 @@ class Engines:
     def measure(self, task: Measured, steps: int) -> Rate:
         """Train every network of a task, its seeds dealt out to the processes."""
         requests = [
-            _request(task, index, steps, part) for index in range(len(task.stacks)) for part in self._deal(task.seeds)
+            _request(task, index, steps, part, self._device)
+            for index in range(len(task.stacks))
+            for part in self._deal(task.seeds)
         ]
         began, cpu = time.perf_counter(), self._cpu_seconds()
         for position, request in enumerate(requests):
@@ -128,11 +131,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tasks", nargs="*", default=[task.name for task in TASKS])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", default="cpu", help="of the engine: cpu, or cuda, which one process trains on")
     arguments = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
-    compiled = compile_kernel()
-    kinds = {"kernel": Engines(cores, kernel=True)} if compiled else {}
-    kinds["plan"] = Engines(cores, kernel=False)
+    number = cores if arguments.device == "cpu" else 1
+    compiled = arguments.device == "cpu" and compile_kernel()
+    kinds = {"kernel": Engines(number, arguments.device, kernel=True)} if compiled else {}
+    kinds["plan"] = Engines(number, arguments.device, kernel=False)
     limit = matmul_limit(cores)
     print(f"{cpu_name()}, {cores} cores, {platform.system()}, torch {torch.__version__}; ", end="")
     print(f"{limit / 1e9:.0f} GFLOP/s in large matrix products; medians of {arguments.rounds} rounds")
@@ -167,7 +172,7 @@ def _row(task: Measured, kinds: dict[str, Engines], cores: int, limit: float, ro
     )
 
 
-def _request(task: Measured, index: int, steps: int, seeds: range) -> TrainGroup:
+def _request(task: Measured, index: int, steps: int, seeds: range, device: str) -> TrainGroup:
     return TrainGroup(
         group=index,
         stack=task.networks()[index].stack,
@@ -175,6 +180,7 @@ def _request(task: Measured, index: int, steps: int, seeds: range) -> TrainGroup
         training=task.training.model_copy(update={"steps": steps}),
         seed=0,
         replicas=tuple(Replica(run=seed, seed_index=seed, lr=1e-3) for seed in seeds),
+        device=device,
         threads=task.threads,
     )
 

@@ -74,7 +74,7 @@ TASKS = (
         "CNN 1x28x28, 2 conv + 2 linear, batch 128, Adam",
         ("conv(16, 3) relu maxpool(2) conv(32, 3) relu maxpool(2) flatten 64 relu",),
         _IMAGES,
-        _training(60, 128),
+        _training(200, 128),
         4,
         60,
     ),
