@@ -8,6 +8,8 @@ from typing import TextIO, TypeAlias
 
 from tuilab.spec.errors import printable
 
+_LONGEST = 1000
+"""Characters of a sentence; one that quotes something longer is shortened in its middle."""
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 
@@ -23,7 +25,10 @@ def say(text: str = "") -> None:
 
 def complain(sentence: str) -> None:
     """Print a sentence on standard error, in one line whatever it quotes."""
-    sys.stderr.write(f"tuilab: {_printed(printable(sentence), sys.stderr)}\n")
+    text = printable(sentence)
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST - 200]} ... {text[-200:]}"
+    sys.stderr.write(f"tuilab: {_printed(text, sys.stderr)}\n")
 
 
 def _printed(text: str, stream: TextIO) -> str:
