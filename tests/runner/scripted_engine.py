@@ -119,6 +119,9 @@ def train(requests: Requests, group: TrainGroup) -> None:
         return
     say(GroupStarted(group=group.group, num_params=count(network).num_params))
     runs = tuple(replica.run for replica in group.replicas)
+    if group.checkpoints:
+        Path(group.checkpoints).mkdir(parents=True, exist_ok=True)
+        (Path(group.checkpoints) / f"{runs[0]}").write_text(str(group.checkpoint_seconds))
     done = 0
     for step in report_steps(group.training.steps):
         alive = [not (OPTIONS.diverge == replica.lr and step > 0) for replica in group.replicas]

@@ -5,6 +5,7 @@ import pytest
 from tests.runner.lab import comparison, until
 from tuilab.runner import client
 from tuilab.spec.training import report_steps
+from tuilab.store.home import checkpoint_folder
 from tuilab.store.records import Command, Phase, Status
 from tuilab.store.writer import Writer
 
@@ -110,3 +111,18 @@ def test_going_on_twice_is_going_on_once(lab):
     assert record.status is Status.FINISHED
     lab.resume(identity)
     assert lab.reader.find(identity) == record
+
+
+def test_checkpoints_are_kept_while_they_are_good_for_something(lab):
+    identity = lab.start("--hold")
+    kept = checkpoint_folder(lab.home, identity)
+    cut_off(lab, identity)
+    assert {path.read_text() for path in kept.iterdir()} == {"30.0"}
+    lab.resume(identity)
+    assert lab.finish(identity).status is Status.FINISHED
+    assert not kept.exists()
+    other = lab.start("--hold")
+    cut_off(lab, other)
+    with Writer(lab.home) as writer:
+        writer.delete(other)
+    assert not checkpoint_folder(lab.home, other).exists()

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tuilab.runner import slots as slots_module
-from tuilab.runner.queue import waiting
+from tuilab.runner.queue import put_first, waiting
 from tuilab.runner.slots import Slots, check_device, cores, devices_for
 from tuilab.spec.errors import LabError
 from tuilab.store.home import make_home, queue_folder
@@ -54,6 +54,26 @@ def test_who_was_created_first_is_served_first(home, monkeypatch):
     late.hold(1)
     assert late.held == 1
     assert waiting(home) == ()
+
+
+def test_who_is_put_first_is_served_first_and_only_once(home, monkeypatch):
+    monkeypatch.setattr(slots_module, "HOLD_SECONDS", 0.0)
+    running, *others = (slots(home, 1, f"000000{number}") for number in range(1, 5))
+    running.hold(1)
+    assert not put_first(home, "0000003")
+    for other in others:
+        other.hold(1)
+    for number, mtime in (("0000003", 100), ("0000004", 200)):
+        assert put_first(home, number)
+        os.utime(queue_folder(home) / f"{number}.first", (mtime, mtime))
+    assert waiting(home) == ("0000004", "0000003", "0000002")
+    running.release_all()
+    for other in others:
+        other.hold(1)
+    assert [other.held for other in others] == [0, 0, 1]
+    running.hold(1)
+    assert waiting(home) == ("0000003", "0000001", "0000002")
+    assert [path.name for path in queue_folder(home).glob("*.first")] == ["0000003.first"]
 
 
 def test_who_waits_for_other_slots_is_in_nobodys_way(home, monkeypatch):

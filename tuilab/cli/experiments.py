@@ -115,6 +115,18 @@ def resume(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def first(arguments: argparse.Namespace) -> int:
+    """Put an experiment that waits at the head of the queue."""
+    home = lab_home()
+    with Reader(home) as reader:
+        identity = reader.find(arguments.id).id
+    if client.put_first(home, identity):
+        say(f"{identity} is served next")
+    else:
+        say(f"{identity} does not wait for a slot")
+    return 0
+
+
 def rm(arguments: argparse.Namespace) -> int:
     """Remove an experiment that has ended."""
     home = lab_home()

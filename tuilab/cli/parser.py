@@ -54,7 +54,7 @@ def _count(text: str) -> int:
 
 _COMMANDS = (
     "count", "match", "explain", "code", "presets", "schema", "run", "more", "verify", "ls", "show", "report",
-    "attach", "stop", "pause", "resume", "rm", "export", "logs", "bundle", "doctor",
+    "attach", "stop", "pause", "resume", "first", "rm", "export", "logs", "bundle", "doctor",
 )  # fmt: skip
 
 
@@ -115,6 +115,7 @@ def build_parser() -> argparse.ArgumentParser:
         ("resume", "go on with an experiment that is paused, lost, stopped or failed"),
     ):
         add_id(add(name, "experiments", name, text))
+    add_id(add("first", "experiments", "first", "put an experiment that waits for a slot at the head of the queue"))
     remove = add("rm", "experiments", "rm", "remove an experiment that has ended, with its points")
     add_id(remove)
     export = add("export", "experiments", "export", "print an experiment's runs and points")

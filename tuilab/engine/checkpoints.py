@@ -98,7 +98,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
             file.write(_MAGIC)
             file.write(hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest())
             file.write(data)

@@ -171,6 +171,13 @@ def stop(home: Path, experiment: str) -> None:
             _tell(home, writer, experiment, Command.STOP)
 
 
+def put_first(home: Path, experiment: str) -> bool:
+    """Have an experiment that waits for a device slot served before all others; False where it does not wait."""
+    from tuilab.runner.queue import put_first as put
+
+    return put(home, experiment)
+
+
 def pause(home: Path, experiment: str) -> None:
     """Hold an experiment between two steps. Nothing happens to one that is held or has ended.
 

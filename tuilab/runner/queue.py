@@ -1,4 +1,7 @@
-"""The queue: experiments that wait for device slots get them in the order in which they were created."""
+"""The queue: experiments that wait for device slots get them in the order in which they were created.
+
+Unless somebody has put one of them first: then that is served first, and of several the one that was put there last.
+"""
 
 import os
 import time
@@ -41,25 +44,51 @@ class Place:
     def leave(self) -> None:
         """Wait no longer."""
         if self._lock.held:
+            _mark(self._lock.path).unlink(missing_ok=True)
             self._lock.path.unlink(missing_ok=True)
             self._lock.release()
 
     def before(self) -> dict[str, frozenset[str]]:
-        """The experiments that were created earlier and wait, with the slots that they wait for."""
-        return {name: slots for name, slots in _waiting(self._folder) if name < self._experiment}
+        """The experiments that wait and are served earlier, with the slots that they wait for."""
+        own = _rank(self._lock.path)
+        return {path.name: slots for path, slots in _waiting(self._folder) if _rank(path) < own}
 
 
 def waiting(home: Path) -> tuple[str, ...]:
     """The experiments that wait for slots, in the order in which they will get them."""
-    return tuple(name for name, _ in _waiting(queue_folder(home)))
+    return tuple(path.name for path, _ in _waiting(queue_folder(home)))
 
 
-def _waiting(folder: Path) -> Iterator[tuple[str, frozenset[str]]]:
+def put_first(home: Path, experiment: str) -> bool:
+    """Have an experiment that waits served before all others; False, and nothing is changed, where it does not wait."""
+    path = queue_folder(home) / experiment
+    if not is_held(path):
+        return False
+    mark = _mark(path)
+    mark.touch(0o600)
+    os.utime(mark)
+    return True
+
+
+def _mark(path: Path) -> Path:
+    """The file that is there where an experiment has been put first."""
+    return path.with_name(f"{path.name}.first")
+
+
+def _rank(path: Path) -> tuple[float, str]:
+    """What the queue is sorted by, the smallest first."""
     try:
-        paths = sorted(folder.iterdir())
+        return -_mark(path).stat().st_mtime, path.name
+    except OSError:
+        return 0.0, path.name
+
+
+def _waiting(folder: Path) -> Iterator[tuple[Path, frozenset[str]]]:
+    try:
+        paths = sorted((path for path in folder.iterdir() if not path.suffix), key=_rank)
     except FileNotFoundError:
         return
     for path in paths:
         with suppress(OSError):
             if is_held(path) and time.time() - path.stat().st_mtime < STALE_SECONDS:
-                yield path.name, frozenset(path.read_text(encoding="ascii").split())
+                yield path, frozenset(path.read_text(encoding="ascii").split())

@@ -256,6 +256,6 @@ class Reader:
             return False
         if row["claimed"] is None:
             launched = row["launched"]
-            if launched is None or time.time() - launched < LAUNCH_SECONDS:
+            if launched is None or abs(time.time() - launched) < LAUNCH_SECONDS:
                 return False
         return not is_held(experiment_lock(self.home, row["id"]))
