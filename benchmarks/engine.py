@@ -3,8 +3,8 @@
 ``python -m benchmarks.engine [--rounds N] [--device cuda] [T1 T2 ...]`` prints a table. The engine is
 ``python -m tuilab.engine``, one process a core, driven by the same requests that a runner sends; its time includes
 evaluations and messages. The loop is what one would write first: one process with torch's own choice of threads, one
-network after the other. "By hand" is the loop in one process a core with one thread each, the best one can make of it by
-hand. Rates are optimiser steps a second, over all networks and the whole machine; CPU is processor time of a step, which
+network after the other. "By hand" is the loop in one process a core with one thread each, the best one can make of it.
+Rates are optimiser steps a second, over all networks and the whole machine; CPU is processor time of a step, which
 other work on the machine hardly changes.
 """
 

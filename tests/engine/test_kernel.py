@@ -73,6 +73,7 @@ KNOWN_IMAGE = [
     "sum(conv(2, 3)|conv(2, 3) relu) maxpool(2, stride=1, padding=1) residual(conv(2, 5, padding=2) relu) flatten",
     "maxpool(3, stride=3) relu maxpool(2) flatten",
     "conv(4, 8) relu flatten",
+    "conv(3, 1) conv(4, 2, stride=3) relu flatten",
 ]
 
 

@@ -77,7 +77,7 @@ def follow(code, numbers, tables, work, scratch_at, state, step, begin, batch, p
         elif op == POOL:
             pool(work, code[line], padded)
         elif op == POOL_BACK:
-            pool_back(work, code[line], scratch_at, padded)
+            pool_back(work, code[line], padded)
         elif op == ADD:
             _add(work, a, b, c, d * padded)
         elif op == COPY:

@@ -13,7 +13,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from tuilab.engine.kernel_elementwise import compiled
 from tuilab.engine.kernel_norms import row_sums
 from tuilab.engine.kernel_products import add_dots, indexed_product
-from tuilab.engine.kernel_tiles import LANES, add_scaled, copy_vector, give_to_maximum, take_maximum
+from tuilab.engine.kernel_tiles import LANES, add_scaled, copy_vector, give_to_maximum, window_maximum
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -64,12 +64,18 @@ def convolve_back(work, values, gradients, tables, line, scratch, padded):
     if dx < 0:
         return
     _spread(work, d, spread, outs, rows, columns, height + size - 1, width + size - 1, size, stride, padded)
-    weights_back, spread_back = windows + inner, windows + inner + outs * size * size
     for i in range(height):
+        top, bottom = max(0, i - (rows - 1) * stride), min(size, i + 1)
+        if bottom <= top:
+            for c in range(channels):
+                row = dx + (c * height + i) * width * padded
+                work[row : row + width * padded] = _ZERO
+            continue
+        from_row = windows + inner + top * outs * size
         indexed_product(
-            work, dx + i * width * padded, height * width * padded, values, weight, size * size, weights_back,
-            work, spread + i * (width + size - 1) * padded, spread_back, values, -1,
-            channels, outs * size * size, width * padded, tables,
+            work, dx + i * width * padded, height * width * padded, values, weight, size * size, from_row,
+            work, spread + i * (width + size - 1) * padded, from_row + outs * size * size, values, -1,
+            channels, (bottom - top) * outs * size, width * padded, tables,
         )  # fmt: skip
 
 
@@ -113,46 +119,48 @@ def crop(work, line, padded):
 def pool(work, line, padded):
     """Maximum or mean over windows; what lies outside the image counts as no maximum, and as zero in a mean."""
     x, y, channels, height, width, rows, columns, size, stride, border, maximum = to_fixed_tuple(line[1:12], 11)
-    share = _ONE / np.float32(size * size)
-    work[y : y + channels * rows * columns * padded] = -np.inf if maximum else _ZERO
+    share, across = _ONE / np.float32(size * size), width * padded
+    if not maximum:
+        work[y : y + channels * rows * columns * padded] = _ZERO
     for c in range(channels):
         for i in range(rows):
             top, bottom = max(0, i * stride - border), min(height, i * stride - border + size)
             for j in range(columns):
                 left, right = max(0, j * stride - border), min(width, j * stride - border + size)
-                at = y + ((c * rows + i) * columns + j) * padded
-                for row in range(top, bottom):
-                    for begin in range(
-                        x + ((c * height + row) * width + left) * padded,
-                        x + ((c * height + row) * width + right) * padded,
-                        padded,
-                    ):
-                        for b in range(0, padded, LANES):
-                            if maximum:
-                                take_maximum(work, at + b, begin + b)
-                            else:
-                                add_scaled(work, at + b, begin + b, share)
+                at, begin = (
+                    y + ((c * rows + i) * columns + j) * padded,
+                    x + ((c * height + top) * width + left) * padded,
+                )
+                for b in range(0, padded, LANES):
+                    if maximum:
+                        window_maximum(work, at + b, begin + b, bottom - top, right - left, across, padded)
+                    else:
+                        for row in range(bottom - top):
+                            for column in range(right - left):
+                                add_scaled(work, at + b, begin + b + row * across + column * padded, share)
 
 
 @compiled
-def pool_back(work, line, taken, padded):
-    """The gradient of the input; of equal maxima in a window the first gets it. ``taken`` is scratch for a row."""
+def pool_back(work, line, padded):
+    """The gradient of the input; of equal maxima in a window the first gets it."""
     x, y, d, dx, channels, height, width, rows, columns, size, stride, border, maximum = to_fixed_tuple(line[1:14], 13)
-    share = _ONE / np.float32(size * size)
+    share, across = _ONE / np.float32(size * size), width * padded
     work[dx : dx + channels * height * width * padded] = _ZERO
     for c in range(channels):
         for i in range(rows):
             top, bottom = max(0, i * stride - border), min(height, i * stride - border + size)
             for j in range(columns):
                 left, right = max(0, j * stride - border), min(width, j * stride - border + size)
-                at = ((c * rows + i) * columns + j) * padded
-                work[taken : taken + padded] = _ZERO
-                for row in range(top, bottom):
-                    for column in range(left, right):
-                        begin = ((c * height + row) * width + column) * padded
-                        for b in range(0, padded, LANES):
-                            from_at, to_at = at + b, begin + b
-                            if maximum:
-                                give_to_maximum(work, dx + to_at, d + from_at, x + to_at, y + from_at, taken + b)
-                            else:
-                                add_scaled(work, dx + to_at, d + from_at, share)
+                at, begin = ((c * rows + i) * columns + j) * padded, ((c * height + top) * width + left) * padded
+                high, wide = bottom - top, right - left
+                for b in range(0, padded, LANES):
+                    from_at, to_at = at + b, begin + b
+                    if maximum:
+                        give_to_maximum(
+                            work, dx + to_at, d + from_at, x + to_at, y + from_at, high, wide, across, padded
+                        )
+                    else:
+                        for row in range(high):
+                            for column in range(wide):
+                                place = dx + to_at + row * across + column * padded
+                                add_scaled(work, place, d + from_at, share)

@@ -260,16 +260,18 @@ class _Writer:
         return _Value(y, outs * rows * columns, disposable=True), back
 
     def _tabulate(self, channels: int, outs: int, size: int, height: int, width: int) -> int:
-        """Offsets of weights and pixels of a convolution's window, forward and back; where they begin in the tables."""
-        c, o, i, j = np.arange(channels), np.arange(outs), np.arange(size)[:, None], np.arange(size)
-        window = (i * width + j).ravel()
-        back = ((size - 1 - i) * (width + size - 1) + size - 1 - j).ravel()
-        spread = (height + size - 1) * (width + size - 1)
+        """Offsets of weights and pixels of a convolution's window, forward and back; where they begin in the tables.
+
+        Those back go window row by window row, so that the rows that reach an image row stand together.
+        """
+        c, o, i, j = np.ix_(np.arange(channels), np.arange(outs), np.arange(size), np.arange(size))
+        tall, wide = height + size - 1, width + size - 1
+        back = (o * tall + size - 1 - i) * wide + size - 1 - j
         parts = [
             np.arange(channels * size * size),
-            (c[:, None] * height * width + window).ravel() * self.padded,
-            (o[:, None] * channels * size * size + np.arange(size * size)).ravel(),
-            (o[:, None] * spread + back).ravel() * self.padded,
+            (((c * height + i) * width + j) * self.padded).ravel(),
+            ((o * channels * size + i) * size + j)[0].transpose(1, 0, 2).ravel(),
+            (back * self.padded)[0].transpose(1, 0, 2).ravel(),
         ]
         begin = self._num_table
         self.tables += parts

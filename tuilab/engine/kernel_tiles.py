@@ -290,46 +290,68 @@ def dot_tile(typingctx, out, out_at, a, a_rows, b, b_rows, repeats, a_step, b_st
     return types.void(*operands), codegen
 
 
+def _window(
+    builder: "Builder",
+    window: "tuple[Number, Number, Number, Number]",
+    carried: "Number",
+    body: "Callable[[Number, Number], Number]",
+) -> "Number":
+    """``carried = body(offset, carried)`` for each place of a window of so many rows and columns, so far apart."""
+    rows, columns, row_step, column_step = window
+
+    def row(i: "Number", state: "list[Number]") -> "list[Number]":
+        row_at = builder.mul(i, row_step)
+
+        def column(j: "Number", state: "list[Number]") -> "list[Number]":
+            return [body(builder.add(row_at, builder.mul(j, column_step)), state[0])]
+
+        return _loop(builder, columns, state, column)
+
+    return _loop(builder, rows, [carried], row)[0]
+
+
 @intrinsic
-def take_maximum(typingctx, work, out_at, x_at):
-    """Raise ``LANES`` floats of ``work`` to those at ``x_at`` where these are larger; what is not a number stays."""
+def window_maximum(typingctx, work, out_at, x_at, rows, columns, row_step, column_step):
+    """The maximum over a window of ``LANES`` floats each, all in ``work``; what is not a number stays one."""
     del typingctx
-    operands = (work, out_at, x_at)
+    operands = (work, out_at, x_at, rows, columns, row_step, column_step)
 
     def codegen(context, builder, sig, args):
-        data, out_at, x_at = _addresses(context, builder, sig, args)
-        best, value = _load_vector(builder, data, out_at), _load_vector(builder, data, x_at)
-        keep = builder.or_(builder.fcmp_ordered("<=", value, best), builder.fcmp_unordered("uno", best, best))
-        _store_vector(builder, data, out_at, builder.select(keep, best, value))
+        data, out_at, x_at, *window = _addresses(context, builder, sig, args)
+
+        def larger(offset: "Number", best: "Number") -> "Number":
+            value = _load_vector(builder, data, builder.add(x_at, offset))
+            keep = builder.or_(builder.fcmp_ordered("<=", value, best), builder.fcmp_unordered("uno", best, best))
+            return builder.select(keep, best, value)
+
+        lowest = ir.Constant(_VECTOR, [float("-inf")] * LANES)
+        _store_vector(builder, data, out_at, _window(builder, tuple(window), lowest, larger))
         return context.get_dummy_value()
 
     return types.void(*operands), codegen
 
 
 @intrinsic
-def give_to_maximum(typingctx, work, dx_at, d_at, x_at, best_at, done_at):
-    """Add gradients to ``LANES`` values that are the maximum of their window, unless one before them was.
-
-    Args:
-        typingctx: numba's.
-        work: all of the following are offsets in it.
-        dx_at: gradients by the values, added to.
-        d_at: gradients by the maxima.
-        x_at: the values.
-        best_at: the maxima.
-        done_at: 1 where the gradient has been given, else 0.
-
-    """
+def give_to_maximum(typingctx, work, dx_at, d_at, x_at, best_at, rows, columns, row_step, column_step):
+    """Add ``LANES`` gradients at ``d_at`` to those of the first in the window that is the maximum at ``best_at``."""
     del typingctx
-    operands = (work, dx_at, d_at, x_at, best_at, done_at)
+    operands = (work, dx_at, d_at, x_at, best_at, rows, columns, row_step, column_step)
 
     def codegen(context, builder, sig, args):
-        data, *offsets = _addresses(context, builder, sig, args)
-        dx, d, value, best, done = (_load_vector(builder, data, offset) for offset in offsets)
-        zero, one = (ir.Constant(_VECTOR, [number] * LANES) for number in (0.0, 1.0))
-        hit = builder.and_(builder.fcmp_ordered("==", value, best), builder.fcmp_ordered("==", done, zero))
-        _store_vector(builder, data, offsets[0], builder.fadd(dx, builder.select(hit, d, zero)))
-        _store_vector(builder, data, offsets[4], builder.select(hit, one, done))
+        data, dx_at, d_at, x_at, best_at, *window = _addresses(context, builder, sig, args)
+        left, best = _load_vector(builder, data, d_at), _load_vector(builder, data, best_at)
+        zero = ir.Constant(_VECTOR, [0.0] * LANES)
+
+        def give(offset: "Number", left: "Number") -> "Number":
+            at = builder.add(dx_at, offset)
+            value = _load_vector(builder, data, builder.add(x_at, offset))
+            hit = builder.fcmp_ordered("==", value, best)
+            _store_vector(
+                builder, data, at, builder.fadd(_load_vector(builder, data, at), builder.select(hit, left, zero))
+            )
+            return builder.select(hit, zero, left)
+
+        _window(builder, tuple(window), left, give)
         return context.get_dummy_value()
 
     return types.void(*operands), codegen
