@@ -1,19 +1,22 @@
 """What a person has when something went wrong: logs, bundles, a way to go on, and a terminal that is left alone."""
 
 import json
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.end_to_end.conftest import TINY, lab_processes
+from tests.end_to_end.conftest import TINY
 from tests.end_to_end.terminal import Terminal
 from tests.end_to_end.test_command_line import wait_until
 from tuilab.cli import main
 from tuilab.spec.preset_file import loads
-from tuilab.store.home import experiment_lock, log_file, store_file
+from tuilab.store.home import checkpoint_folder, experiment_lock, log_file, store_file
 from tuilab.store.locks import FileLock
 from tuilab.store.reader import Reader
 from tuilab.store.records import Progress, Status
@@ -152,20 +155,32 @@ def test_the_interface_shows_what_others_wrote_and_never_obeys(
     assert b"\xc2\x9b31m" not in terminal.output
 
 
-def test_a_killed_experiment_is_resumed_to_the_numbers_of_an_undisturbed_one(
+EAGER_RUNNER = """
+import sys
+from tuilab.runner import supervisor
+supervisor.CHECKPOINT_SECONDS = 0.1
+from tuilab.runner.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_killed_experiment_is_resumed_from_its_checkpoint_to_the_numbers_of_an_undisturbed_one(
     here: Here, home: Path, tiny: Path
 ) -> None:
-    tiny.write_text(TINY.replace("steps: 60", "steps: 12000"))
+    tiny.write_text(TINY.replace("steps: 60", "steps: 20000"))
     undisturbed = json.loads(here("run", str(tiny), "--json")[1])
-    _, out, _ = here("run", str(tiny), "--detach")
-    identity = out.strip()
-    with Reader(home) as reader:
-        wait_until(lambda: reader.find(identity).done_steps > 5000)
-        for process in lab_processes(home):
-            process.kill()
+    with Writer(home) as writer, Reader(home) as reader:
+        identity = writer.create_experiment(reader.find("last").comparison)
+        with subprocess.Popen([sys.executable, "-c", EAGER_RUNNER, "--home", str(home), identity]) as runner:
+            folder = checkpoint_folder(home, identity)
+            wait_until(lambda: reader.find(identity).done_steps > 15_000 and list(folder.glob("*.checkpoint")), 150)
+            root = psutil.Process(runner.pid)
+            for process in (*root.children(), root):
+                process.kill()
         wait_until(lambda: reader.find(identity).status is Status.LOST)
         assert here("resume", identity) == (0, f"resuming {identity}\n", "")
         wait_until(lambda: reader.find(identity).status is Status.FINISHED, 150)
+        assert not folder.exists()
     assert json.loads(here("show", identity, "--json")[1])["candidates"] == undisturbed["candidates"]
     found, expected = (
         json.loads(here("export", one, "--to", "json")[1])["runs"] for one in (identity, undisturbed["experiment"])
