@@ -84,7 +84,7 @@ def compile_here() -> bool:
 def compile_in_background() -> None:
     """Start a process that compiles the kernel for later engines, where that is needed; it belongs to no lab."""
     folder = _folder()
-    if folder is None or (folder / "ready").exists():
+    if folder is None or (folder / "ready").exists() or _compiling(folder):
         return
     subprocess.Popen(
         [sys.executable, "-m", "tuilab.engine", "--compile"],
@@ -95,6 +95,18 @@ def compile_in_background() -> None:
         env={name: value for name, value in os.environ.items() if name != "TUILAB_HOME"},
         start_new_session=True,
     )
+
+
+def _compiling(folder: Path) -> bool:
+    """Whether another process is at it."""
+    try:
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _folder() -> Path | None:
