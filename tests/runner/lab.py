@@ -46,6 +46,7 @@ class Lab:
         make_home(home)
         self.home = home
         self.reader = Reader(home)
+        self._standbys: list[client.Standby] = []
 
     def engine(self, *options: object) -> tuple[str, ...]:
         return (*ENGINE, *map(str, options))
@@ -59,6 +60,15 @@ class Lab:
         identity = client.create_experiment(self.home, comparison(**changes), device=device)
         client.launch(self.home, identity, self.engine(*options))
         return identity
+
+    def standby(self, *options: object) -> client.Standby:
+        """A standby with scripted engines that has been started and waits; closed with the lab."""
+        standby = client.Standby(self.home, self.engine(*options))
+        self._standbys.append(standby)
+        standby.start()
+        # The end of exec is told before the new command line can be read.
+        until(lambda: family(str(self.home)), "the standby is there")
+        return standby
 
     def resume(self, identity: str, *options: object) -> None:
         """Go on with an experiment, with a scripted engine."""
@@ -93,6 +103,8 @@ class Lab:
     def close(self) -> None:
         """Kill whatever a test has left."""
         self.reader.close()
+        for standby in self._standbys:
+            standby.close()
         for process in family(str(self.home)):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

@@ -42,8 +42,9 @@ def test_every_command_may_be_sent_twice_and_at_the_wrong_time(lab):
 def test_a_pause_just_before_a_stop_is_a_stop_and_one_after_it_changes_nothing(lab):
     identity = lab.start("--hold")
     until(lambda: lab.reader.points(identity), "the first point")
-    for tell in (client.pause, client.stop, client.stop, client.pause, client.resume):
-        tell(lab.home, identity)
+    with Writer(lab.home) as writer:
+        for command in (Command.PAUSE, Command.STOP, Command.STOP, Command.PAUSE, Command.RESUME):
+            writer.send(identity, command)
     assert lab.finish(identity).status is Status.STOPPED
 
 

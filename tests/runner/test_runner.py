@@ -372,9 +372,8 @@ def test_commands_are_acknowledged(lab):
 
 
 def test_a_standby_runs_what_is_handed_over_and_nothing_twice(lab):
-    standby = client.Standby(lab.home, lab.engine())
-    assert not standby.hand_over("0000000")
-    standby.start()
+    assert not client.Standby(lab.home, lab.engine()).hand_over("0000000")
+    standby = lab.standby()
     standby.start()
     # A child between fork and exec has its parent's command line.
     until(lambda: len([one for one in family(str(lab.home)) if "--standby" in one.cmdline()]) == 1, "one standby")
@@ -382,12 +381,10 @@ def test_a_standby_runs_what_is_handed_over_and_nothing_twice(lab):
     assert not standby.waiting
     assert lab.finish(identity).status is Status.FINISHED
     assert "finished" in lab.log(identity)
-    standby.close()
 
 
 def test_a_standby_that_has_died_takes_nothing_over(lab):
-    standby = client.Standby(lab.home, lab.engine())
-    standby.start()
+    standby = lab.standby()
     for process in family(str(lab.home)):
         process.kill()
     until(lambda: not standby.waiting, "the standby is gone")
@@ -395,8 +392,7 @@ def test_a_standby_that_has_died_takes_nothing_over(lab):
 
 
 def test_a_closed_standby_ends_with_its_engines(lab):
-    standby = client.Standby(lab.home, lab.engine())
-    standby.start()
+    standby = lab.standby()
     until(lambda: len(family(str(lab.home))) > 1, "its engines are there")
     left = family(str(lab.home))
     standby.close()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tuilab.cli.output import Json, is_terminal, print_json, say
 from tuilab.runner import client
-from tuilab.store.evidence import read_points
+from tuilab.store.evidence import read_whole
 from tuilab.store.home import lab_home
 from tuilab.store.reader import Reader
 from tuilab.store.records import ExperimentRecord, Point, RunRecord, Status
@@ -62,7 +62,7 @@ def print_experiment(reader: Reader, record: ExperimentRecord) -> None:
 
     console = Console(highlight=False, soft_wrap=not is_terminal())
     glyphs = default_glyphs(encoding=sys.stdout.encoding)
-    runs, points = reader.runs(record.id), read_points(reader, record.id)
+    runs, points = read_whole(reader, record)
     for part in experiment_view(
         record,
         runs,
@@ -143,10 +143,10 @@ def export(arguments: argparse.Namespace) -> int:
     """Print an experiment's runs and points as CSV or JSON."""
     reader = Reader(lab_home())
     record = reader.find(arguments.id)
-    runs = reader.runs(record.id)
+    runs, points = read_whole(reader, record)
     names = [candidate.name for candidate in record.comparison.candidates]
     if arguments.to == "json":
-        _export_json(reader, record, runs)
+        _export_json(record, runs, points)
         return 0
     table = csv.writer(sys.stdout)
     if arguments.what == "runs":
@@ -157,7 +157,7 @@ def export(arguments: argparse.Namespace) -> int:
         return 0
     by_id = {run.id: run for run in runs}
     table.writerow(["candidate", "phase", "seed_index", "lr", "run", "step", "train_loss", "eval_loss", "metric"])
-    for point in read_points(reader, record.id):
+    for point in points:
         run = by_id[point.run]
         table.writerow(
             [
@@ -175,12 +175,12 @@ def export(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _export_json(reader: Reader, record: ExperimentRecord, runs: list[RunRecord]) -> None:
+def _export_json(record: ExperimentRecord, runs: list[RunRecord], points: list[Point]) -> None:
     from tuilab.cli.run import document
     from tuilab.spec.comparison import dump
 
     curves: dict[int, list[Json]] = {run.id: [] for run in runs}
-    for point in read_points(reader, record.id):
+    for point in points:
         curves[point.run].append([point.step, point.train_loss, point.eval_loss, point.metric])
     rows = [{**{key: _plain(value) for key, value in asdict(run).items()}, "points": curves[run.id]} for run in runs]
     summary = document(record)

@@ -11,6 +11,7 @@ from tuilab.spec.probes import Probes
 from tuilab.spec.task import TaskFacts, facts
 from tuilab.store.reader import Reader
 from tuilab.store.records import DIVERGED, ExperimentRecord, Phase, Point, RunRecord, Status
+from tuilab.store.schema import damaged
 
 POINTS_AT_ONCE = 50_000
 """Points that are read in one query."""
@@ -27,7 +28,8 @@ def report_input(reader: Reader, record: ExperimentRecord) -> ReportInput:
         LabError: when the task is a CSV file that can no longer be read, or the store cannot be read.
 
     """
-    return report_from(record, reader.runs(record.id), read_points(reader, record.id), reader.environment(record.id))
+    runs, points = read_whole(reader, record)
+    return report_from(record, runs, points, reader.environment(record.id))
 
 
 def report_from(
@@ -85,6 +87,24 @@ def tuned_rates(runs: Iterable[RunRecord]) -> tuple[TunedRate, ...]:
         if run.phase is Phase.TUNING and (run.status is Status.FINISHED or _failed(run)):
             found.setdefault((run.candidate, run.lr), []).append(run.val_metric)
     return tuple(TunedRate(candidate, lr, tuple(values)) for (candidate, lr), values in sorted(found.items()))
+
+
+def read_whole(reader: Reader, record: ExperimentRecord) -> tuple[list[RunRecord], list[Point]]:
+    """Every run and every point of an experiment, each point of one of the runs, each run of one of the candidates.
+
+    Raises:
+        StoreError: when the store cannot be read, or does not hold together because it is damaged.
+
+    """
+    # In this order, because more may come meanwhile: a run is in the store before its points are.
+    points = read_points(reader, record.id)
+    runs = reader.runs(record.id)
+    strays = {point.run for point in points} - {run.id for run in runs}
+    if strays:
+        raise damaged(reader.path, f"experiment {record.id} has points of a run {min(strays)} that it has not")
+    if any(not 0 <= run.candidate < len(record.comparison.candidates) for run in runs):
+        raise damaged(reader.path, f"experiment {record.id} has runs of a candidate that it has not")
+    return runs, points
 
 
 def read_points(reader: Reader, identity: str) -> list[Point]:

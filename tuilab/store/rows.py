@@ -86,8 +86,15 @@ def run_record(row: sqlite3.Row) -> RunRecord:
 
 
 def point(row: sqlite3.Row, base: int) -> Point:
-    """A row of ``SELECT_POINTS`` as a value; ``base`` is the key before the experiment's first point."""
+    """A row of ``SELECT_POINTS`` as a value; ``base`` is the key before the experiment's first point.
+
+    Raises:
+        ValueError: when the row holds nonsense.
+
+    """
     key, run, step, train_loss, eval_loss, metric = row
+    if type(run) is not int or type(step) is not int:
+        raise ValueError(f"point {key - base} is of run {run!r} and step {step!r}")
     return Point(key - base, run, step, train_loss, eval_loss, metric)
 
 

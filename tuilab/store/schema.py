@@ -111,7 +111,7 @@ def told(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise StoreError(_sentence(path, error), passing=_code(error) in _PASSING) from error
     except UnicodeDecodeError as error:
-        raise StoreError(_damaged(path, error)) from error
+        raise damaged(path, error) from error
 
 
 @contextmanager
@@ -125,11 +125,16 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise StoreError(_damaged(path, error)) from error
+        raise damaged(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> str:
-    return f"the store {path} is damaged ({error}); tuilab doctor --set-aside renames it, and a new one is made"
+def damaged(path: Path, found: object) -> StoreError:
+    """The error for a store in which something was found that cannot be."""
+    return StoreError(_damaged(path, found))
+
+
+def _damaged(path: Path, found: object) -> str:
+    return f"the store {path} is damaged ({found}); tuilab doctor --set-aside renames it, and a new one is made"
 
 
 def _code(error: sqlite3.Error) -> int:
