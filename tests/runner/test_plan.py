@@ -23,6 +23,8 @@ from tuilab.store.records import NewRun, Phase, RunRecord, Status
 
 PROTOCOL = Protocol(lr_grid=(1e-3, 1e-2, 1e-1), tuning_seeds=2, final_seeds=3)
 TRAINING = Training(steps=100)
+CHANCE = 1e9
+"""No run of these tests has learnt nothing unless the test says so."""
 
 
 def ended(run: NewRun, metric: float | None, loss: float | None = None, identity: int = 0) -> RunRecord:
@@ -51,11 +53,16 @@ def tuned(scores: dict[float, float | None]) -> list[RunRecord]:
 
 def follow(score, protocol=PROTOCOL, training=TRAINING) -> list[list[NewRun]]:
     """Every batch of runs that a candidate gets when a learning rate scores ``score(lr)``."""
+    return follow_runs(lambda run: score(run.lr), protocol, training)
+
+
+def follow_runs(score, protocol=PROTOCOL, training=TRAINING) -> list[list[NewRun]]:
+    """The same when a run scores ``score(run)``."""
     batches: list[list[NewRun]] = []
     runs: list[RunRecord] = []
-    while batch := next_runs(0, training, protocol, runs):
+    while batch := next_runs(0, training, protocol, runs, CHANCE):
         batches.append(list(batch))
-        runs += [ended(run, score(run.lr)) for run in batch]
+        runs += [ended(run, score(run)) for run in batch]
     return batches
 
 
@@ -72,15 +79,15 @@ def test_seeds_that_are_added_follow_at_the_same_learning_rate():
     tuning, final = follow(lambda lr: abs(math.log10(lr) + 2))
     runs = [ended(run, 0.5) for run in (*tuning, *final)]
     more = replace_protocol(final_seeds=5)
-    added = next_runs(0, TRAINING, more, runs)
+    added = next_runs(0, TRAINING, more, runs, CHANCE)
     assert [(run.phase, run.seed_index, run.lr) for run in added] == [(Phase.FINAL, 3, 1e-2), (Phase.FINAL, 4, 1e-2)]
     assert planned_steps(TRAINING, more, runs) == planned_steps(TRAINING, PROTOCOL, runs) + 2 * TRAINING.steps
     runs += [ended(run, None) for run in added]
-    assert next_runs(0, TRAINING, more, runs) == ()
+    assert next_runs(0, TRAINING, more, runs, CHANCE) == ()
 
 
 def test_candidates_share_their_seeds():
-    first, second = (next_runs(candidate, TRAINING, PROTOCOL, []) for candidate in (0, 1))
+    first, second = (next_runs(candidate, TRAINING, PROTOCOL, [], CHANCE) for candidate in (0, 1))
     assert [(run.lr, run.seed_index) for run in first] == [(run.lr, run.seed_index) for run in second]
     assert {run.candidate for run in second} == {1}
 
@@ -161,6 +168,71 @@ def test_when_every_run_fails_the_search_goes_down_and_ends():
     assert batches[-1][0].phase is Phase.FINAL
 
 
+LOTTERY = Protocol(lr_grid=(1e-4, 1e-3, 1e-2, 1e-1), tuning_seeds=2, retune_seeds=3, final_seeds=3, extend_grid=False)
+
+
+def shown(batches: list[list[NewRun]]) -> list[tuple[set[float], set[int]]]:
+    """The learning rates and seeds of each batch of tuning runs, seeds counted from 0."""
+    return [({run.lr for run in batch}, {run.seed_index - TUNING_SEED for run in batch}) for batch in batches[:-1]]
+
+
+def test_the_best_rates_of_a_candidate_that_fails_now_and_then_get_further_seeds():
+    unlucky = {1e-3: {TUNING_SEED + 3}, 1e-2: {TUNING_SEED + 1}}
+
+    def score(run: NewRun) -> float | None:
+        return None if run.seed_index in unlucky.get(run.lr, ()) else {1e-3: 0.2, 1e-2: 0.1}.get(run.lr, 0.6)
+
+    batches = follow_runs(score, LOTTERY)
+    assert shown(batches) == [({1e-4, 1e-3, 1e-2, 1e-1}, {0, 1}), ({1e-4, 1e-3, 1e-2}, {2, 3, 4})]
+    assert {run.lr for run in batches[-1]} == {1e-2}
+
+
+def test_a_run_that_ends_no_better_than_chance_has_failed():
+    def score(run: NewRun) -> float:
+        return 0.5 if run.seed_index == TUNING_SEED else 0.1 + run.lr
+
+    def number_of_batches(chance: float) -> int:
+        runs: list[RunRecord] = []
+        number = 0
+        while batch := next_runs(0, TRAINING, LOTTERY, runs, chance):
+            number += 1
+            runs += [ended(run, score(run)) for run in batch]
+        return number
+
+    assert [number_of_batches(0.5), number_of_batches(0.6)] == [3, 2]
+
+
+@pytest.mark.parametrize("metrics", [{}, {1e-2: 0.1}, dict.fromkeys(LOTTERY.lr_grid, 0.1)])
+def test_further_seeds_are_not_wasted_on_rates_at_which_all_runs_fail_or_none_does(metrics: dict[float, float]):
+    assert [batch[0].phase for batch in follow(metrics.get, LOTTERY)] == [Phase.TUNING, Phase.FINAL]
+
+
+def test_a_rate_at_which_every_run_fails_gets_no_further_seeds_beside_one_that_fails_now_and_then():
+    def score(run: NewRun) -> float | None:
+        return 0.1 if run.lr == 1e-2 and run.seed_index != TUNING_SEED else None
+
+    assert shown(follow_runs(score, LOTTERY))[1:] == [({1e-2}, {2, 3, 4})]
+
+
+def test_a_protocol_may_do_without_further_seeds():
+    without = LOTTERY.model_copy(update={"retune_seeds": 0})
+    batches = follow_runs(lambda run: None if run.seed_index == TUNING_SEED else 0.1, without)
+    assert [batch[0].phase for batch in batches] == [Phase.TUNING, Phase.FINAL]
+
+
+@given(st.randoms(use_true_random=False), st.floats(0.05, 0.9), st.booleans())
+def test_the_rate_that_wins_among_failing_ones_was_measured_with_every_seed(rng, rate, extend):
+    protocol = LOTTERY.model_copy(update={"extend_grid": extend})
+    batches = follow_runs(lambda run: None if rng.random() < rate else rng.random(), protocol)
+    runs = [run for batch in batches[:-1] for run in batch]
+    seeds = {lr: sorted(run.seed_index for run in runs if run.lr == lr) for lr in {run.lr for run in runs}}
+    every = list(range(TUNING_SEED, TUNING_SEED + 5))
+    assert all(own in (every[:2], every) for own in seeds.values())
+    if any(own == every for own in seeds.values()):
+        assert seeds[batches[-1][0].lr] == every
+    assert len(batches) <= 1 + 2 * MAX_EXTENSIONS + len(seeds) + 1
+
+
 def test_a_grid_of_one_is_extended_on_both_sides():
     assert extension(0.01, [0.01], replace_protocol(lr_grid=(0.01,))) == (0.003, 0.03)
 
@@ -178,7 +250,7 @@ def test_planned_steps_hold_what_is_sure_to_follow():
 def test_in_the_end_the_planned_steps_are_the_steps_taken(scores):
     score = dict(zip((1e-3, 1e-2, 1e-1), scores, strict=True))
     runs: list[RunRecord] = []
-    while batch := next_runs(0, TRAINING, PROTOCOL, runs):
+    while batch := next_runs(0, TRAINING, PROTOCOL, runs, CHANCE):
         runs += [ended(run, score.get(run.lr, 0.7)) for run in batch]
     assert planned_steps(TRAINING, PROTOCOL, runs) == sum(run.step for run in runs)
 

@@ -174,9 +174,11 @@ def comparisons(draw):
         seed=st.integers(0, 2**63 - 1),
         lr_grid=st.lists(_RATES, min_size=1, max_size=5).map(tuple),
         extend_grid=st.booleans(),
+        retune_seeds=st.integers(0, 1000),
         final_seeds=st.integers(1, 10_000),
         test=st.sampled_from(["welch_log", "welch", "mann_whitney", "paired", "nadeau_bengio"]),
         margin=st.none() | st.floats(1e-9, 10),
+        target=st.none() | st.floats(1e-9, 10),
         probes=st.booleans(),
         budget=budget,
     )

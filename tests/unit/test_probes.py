@@ -45,14 +45,16 @@ def test_probes_travel_with_the_event(probes):
     assert EVENT.validate_json(event.model_dump_json()) == event
 
 
-def test_a_run_s_probes_become_facts_and_a_line_stands_in_where_there_is_no_plane(tmp_path):
+def test_a_run_s_probes_become_facts_on_the_line_and_on_the_slice(tmp_path):
     with Writer(tmp_path) as writer:
         identity = writer.create_experiment(COMPARISON)
         runs = writer.add_runs(identity, [NewRun(0, Phase.FINAL, seed, 0.1) for seed in range(3)])
         line = Probes(line_regions=8, line_regions_at_start=9)
         ended = [replace(run, status=Status.FINISHED) for run in runs]
         found = run_facts([replace(ended[0], probes=PROBES), replace(ended[1], probes=line), ended[2]], [])
-    assert [(one.regions, one.regions_at_start) for one in found] == [(577, 762), (8, 9), (None, None)]
+    assert [(one.regions, one.regions_at_start) for one in found] == [(577, 762), (None, None), (None, None)]
+    on_line = [(one.line_regions, one.line_regions_at_start) for one in found]
+    assert on_line == [(PROBES.line_regions, 35), (8, 9), (None, None)]
     assert [one.readouts for one in found] == [PROBES.readouts, (), ()]
     assert found[0].effective_rank == 5.25
 
@@ -77,7 +79,7 @@ def test_what_descends_nowhere_is_not_tuned(training):
     protocol = Protocol(final_seeds=3)
     assert not training.needs_lr
     assert fixed_lr(training, protocol) == protocol.lr_grid[0]
-    runs = next_runs(0, training, protocol, ())
+    runs = next_runs(0, training, protocol, (), 0.5)
     assert [(run.phase, run.seed_index) for run in runs] == [(Phase.FINAL, seed) for seed in range(3)]
     assert planned_steps(training, protocol, ()) == 3 * training.steps
     assert fixed_lr(training.model_copy(update={"lr": 0.5}), protocol) == 0.5

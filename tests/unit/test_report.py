@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -151,8 +152,29 @@ def test_the_budget_shows_each_residual_and_tuning_shows_each_rate():
     text = markdown(report()).replace("\\", "")
     assert "| deep | 4*(11 relu) | 453 | -9.8 % |" in text
     assert "off budget (at most 502)" in text
-    assert "| deep | 1 % (1) | failed (2) |" in text
-    assert "| wide | 2.5 % | – |" in text
+    assert "| deep | 1 % (1 of 2 failed) | failed (2 of 2 failed) | 0.01 |" in text
+    assert "| wide | 2.5 % | – | 0.01 |" in text
+    assert "fails now and then" not in text
+
+
+def test_tuning_says_who_got_further_seeds_and_counts_runs_that_learnt_nothing():
+    further = TunedRate(1, 0.03, (0.01, 0.5, *[0.02] * 10))
+    text = markdown(replace(report(), tuning=(TunedRate(1, 0.01, (0.02,) * 4), further))).replace("\\", "")
+    assert "5.92 % (1 of 12 failed)" in text
+    assert "deep fails now and then: its best rates 0.03 had 12 tuning seeds instead of 4." in text
+    assert "8 more at its best rates where some of its runs fail there" in text
+
+
+def test_every_difference_of_a_candidates_training_is_told():
+    rivals = [
+        {"name": "wide", "stack": "100 relu"},
+        {"name": "deep", "stack": "9 relu", "training": {"optimizer": {"kind": "sgd", "momentum": 0.9}, "lr": 0.1}},
+        {"name": "twin", "stack": "8 relu", "training": {"optimizer": {"kind": "sgd", "momentum": 0.9}, "lr": 0.1}},
+    ]
+    text = markdown(report(comparison(candidates=rivals), (WIDE, WIDE, WIDE))).replace("\\", "")
+    assert "For deep and twin: optimizer sgd (momentum 0.9" in text
+    assert "lr 0.1." in text
+    assert "For wide" not in text
 
 
 def test_fixed_rates_and_margins_are_said_as_such():
@@ -182,8 +204,14 @@ def test_a_family_is_reported_with_its_exponent_and_factor():
     levels = [0.4, 0.3, 0.2, 0.15, 0.2]
     metrics = tuple([level, level * 1.01, level * 0.99] for level in levels)
     text = markdown(report(asked, metrics)).replace("\\", "")
-    assert "the one-layer family (4 widths" in text
+    assert "the one-layer family (4 widths, 27 to 202 params): metric ∝ params^−" in text
+    assert "the one-layer family is at 0.15" not in text
+    assert "the one-layer family reaches 0.15 with 202 params" in text
     assert "the one-layer family needs" in text
+    goal = asked.model_copy(update={"protocol": asked.protocol.model_copy(update={"target": 0.1})})
+    told = markdown(report(goal, metrics)).replace("\\", "")
+    assert "the one-layer family did not reach 0.1 by 202 params" in told
+    assert "Median steps to a validation error of 10 %" in told
 
 
 values = st.floats(1e-6, 1e6, allow_nan=False)

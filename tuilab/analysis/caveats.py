@@ -96,7 +96,12 @@ def _stuck(candidates: Sequence[CandidateResult], metric: str, chance: float) ->
 
 def stuck_runs(values: Sequence[float], chance: float) -> int:
     """How many finished runs never got below the metric of a network that has learnt nothing."""
-    return sum(value >= 0.98 * chance for value in values)
+    return sum(learnt_nothing(value, chance) for value in values)
+
+
+def learnt_nothing(metric: float, chance: float) -> bool:
+    """Whether a metric is that of a network that has learnt nothing, give or take what few examples make of it."""
+    return metric >= 0.98 * chance
 
 
 def _splits(comparison: Comparison) -> str:

@@ -58,8 +58,9 @@ def _reached(row: EfficiencyRow) -> str:
     return f"{hits}/{runs}" if runs else MISSING
 
 
-def columns(metric: str) -> tuple[Column, ...]:
-    """Every column, in their usual order, for a task with this metric (``error`` or ``nmse``)."""
+def columns(metric: str, target: float | None = None) -> tuple[Column, ...]:
+    """Every column, in their usual order, for a task with this metric (``error`` or ``nmse``) and a target to reach."""
+    goal = "the target" if target is None else (_share if metric == "error" else _short)(target)
 
     def shown(row: EfficiencyRow) -> str:
         return MISSING if row.metric is None else metric_text(metric, row.metric, row.half_width)
@@ -118,24 +119,24 @@ def columns(metric: str) -> tuple[Column, ...]:
             "FLOPs to date",
             "Training FLOPs of all final runs: 6 a multiply and example.",
             lambda row: row.flops,
-            lambda row: _short(row.flops),
+            lambda row: _whole(row.flops),
         ),
         Column("seconds", "s/run", "Seconds of one run.", lambda row: row.seconds, lambda row: _short(row.seconds)),
         Column(
             "steps_to_target",
             "steps to target",
-            "Median steps to the target; needs half of the runs to get there.",
+            f"Median steps to a validation {metric} of {goal}; needs half of the runs to get there.",
             lambda row: row.steps_to_target,
             lambda row: _whole(row.steps_to_target),
         ),
         Column(
             "seconds_to_target",
             "s to target",
-            "Median seconds to the target.",
+            f"Median seconds to a validation {metric} of {goal}.",
             lambda row: row.seconds_to_target,
             lambda row: _short(row.seconds_to_target),
         ),
-        Column("reached", "reached", "Runs that got to the target.", lambda row: row.reached[0], _reached),
+        Column("reached", "reached", f"Runs that got to {goal}.", lambda row: row.reached[0], _reached),
         Column(
             "loss_per_param",
             "loss/kparam",
@@ -160,7 +161,7 @@ def columns(metric: str) -> tuple[Column, ...]:
         Column(
             "regions",
             "regions",
-            "Linear regions on a slice, trained.",
+            "Linear regions on a 2-D slice of the inputs, trained.",
             lambda row: row.regions,
             lambda row: _whole(row.regions),
         ),
@@ -170,6 +171,20 @@ def columns(metric: str) -> tuple[Column, ...]:
             "Linear regions on the same slice at initialisation.",
             lambda row: row.regions_at_start,
             lambda row: _whole(row.regions_at_start),
+        ),
+        Column(
+            "line_regions",
+            "line regions",
+            "Linear regions on a line through the inputs, trained.",
+            lambda row: row.line_regions,
+            lambda row: _whole(row.line_regions),
+        ),
+        Column(
+            "line_regions_at_start",
+            "line at start",
+            "Linear regions on the same line at initialisation.",
+            lambda row: row.line_regions_at_start,
+            lambda row: _whole(row.line_regions_at_start),
         ),
         Column(
             "rank",
@@ -194,4 +209,6 @@ def _front_order(row: EfficiencyRow) -> float | None:
 
 def filled(rows: tuple[EfficiencyRow, ...], metric: str) -> tuple[Column, ...]:
     """The columns in which at least one row has something to show."""
-    return tuple(column for column in columns(metric) if any(column.text(row) not in (MISSING, "") for row in rows))
+    target = rows[0].target if rows else None
+    every = columns(metric, target)
+    return tuple(column for column in every if any(column.text(row) not in (MISSING, "") for row in rows))

@@ -69,7 +69,8 @@ class RunFacts:
         train_metric, test_metric, test_loss: after the last step.
         dead_fraction: share of ReLU units that are zero on every validation example.
         curve: (step, validation metric), by step.
-        regions, regions_at_start: linear regions on a slice (with one input, on a line), trained and at initialisation.
+        regions, regions_at_start: linear regions on a 2-D slice of the inputs, trained and at initialisation.
+        line_regions, line_regions_at_start: the same on a line.
         effective_rank: of its last hidden layer's outputs, see ``spectrum.effective_rank``.
         readouts: test metric of a linear readout of the inputs and of each hidden layer.
 
@@ -87,6 +88,8 @@ class RunFacts:
     curve: tuple[tuple[int, float | None], ...] = ()
     regions: float | None = None
     regions_at_start: float | None = None
+    line_regions: float | None = None
+    line_regions_at_start: float | None = None
     effective_rank: float | None = None
     readouts: tuple[float, ...] = ()
 
@@ -108,6 +111,7 @@ class EfficiencyRow:
         on_front: whether no candidate with at most its parameters is clearly better, see ``pareto_front``.
         equivalence: how many times its parameters the shallowest family would need, where there is one.
         readouts: mean test metric of linear readouts of the inputs and of each hidden layer.
+        target: the validation metric that was to be reached; None without curves.
 
     """
 
@@ -131,8 +135,11 @@ class EfficiencyRow:
     dead_fraction: float | None
     regions: float | None
     regions_at_start: float | None
+    line_regions: float | None
+    line_regions_at_start: float | None
     effective_rank: float | None
     readouts: tuple[float, ...]
+    target: float | None = None
 
 
 def efficiency_table(
@@ -206,8 +213,11 @@ def _row(
         dead_fraction=_mean([run.dead_fraction for run in finished]),
         regions=_mean([run.regions for run in finished]),
         regions_at_start=_mean([run.regions_at_start for run in finished]),
+        line_regions=_mean([run.line_regions for run in finished]),
+        line_regions_at_start=_mean([run.line_regions_at_start for run in finished]),
         effective_rank=_mean([run.effective_rank for run in finished]),
         readouts=_readouts([run.readouts for run in finished if run.readouts]),
+        target=target,
     )
 
 

@@ -13,7 +13,7 @@ TRAINING_FLOPS_PER_MAC = 6
 
 @dataclass(frozen=True, slots=True)
 class PlanCost:
-    """What is planned. Extensions of the learning-rate grid and further tuning seeds come on top.
+    """What is planned. Extensions of the learning-rate grid and the protocol's extra tuning seeds come on top.
 
     Attributes:
         runs: trainings, tuning and final.

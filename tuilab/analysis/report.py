@@ -9,16 +9,15 @@ from tuilab.analysis.efficiency import CandidateFacts, EfficiencyRow, RunFacts, 
 from tuilab.analysis.evidence import chance_metric, score_of_failure
 from tuilab.analysis.expectations import check_expectations
 from tuilab.analysis.report_blocks import Block, Code, Heading, Paragraph, to_html, to_markdown
+from tuilab.analysis.report_protocol import protocol_blocks, tuning_blocks
 from tuilab.analysis.report_sections import (
     answer_blocks,
     chart_blocks,
     environment_blocks,
     equal_cost_blocks,
     pair_blocks,
-    protocol_blocks,
     scaling_blocks,
     table_blocks,
-    tuning_blocks,
 )
 from tuilab.analysis.result import Result, result_to_json
 from tuilab.analysis.scaling import Family, Size, equivalences, families
@@ -122,13 +121,17 @@ def _row_data(row: EfficiencyRow) -> dict[str, JsonValue]:
         "seconds": row.seconds,
         "steps_to_target": row.steps_to_target,
         "seconds_to_target": row.seconds_to_target,
+        "target": row.target,
         "reached": list(row.reached),
         "on_front": row.on_front,
         "equivalence": None if factor is None else {"reach": factor.reach.value, "value": factor.value},
         "dead_fraction": row.dead_fraction,
         "regions": row.regions,
         "regions_at_start": row.regions_at_start,
+        "line_regions": row.line_regions,
+        "line_regions_at_start": row.line_regions_at_start,
         "effective_rank": row.effective_rank,
+        "readouts": list(row.readouts),
     }
 
 
@@ -150,7 +153,7 @@ def measured_families(report: ReportInput) -> tuple[Family, ...]:
 def efficiency_rows(report: ReportInput) -> tuple[EfficiencyRow, ...]:
     """The efficiency table with the equivalence factors of its families."""
     factors = equivalences(measured_families(report), scored_sizes(report))
-    return efficiency_table(report.candidates, report.finals, equivalences=factors)
+    return efficiency_table(report.candidates, report.finals, report.comparison.protocol.target, factors)
 
 
 def _yaml(comparison: Comparison) -> str:
@@ -171,9 +174,9 @@ def _blocks(report: ReportInput) -> Sequence[Block]:
     blocks += pair_blocks(result)
     blocks += chart_blocks(result.metric, rows, report.candidates, report.finals)
     blocks += equal_cost_blocks(result.metric, report.candidates, report.finals)
-    blocks += scaling_blocks(measured_families(report), rows)
+    blocks += scaling_blocks(measured_families(report), rows, comparison.protocol.target)
     rates = [(report.candidates[one.candidate].name, one.lr, one.values) for one in report.tuning]
-    blocks += tuning_blocks(result.metric, rates)
+    blocks += tuning_blocks(result, rates, chance_metric(report.task_facts))
     blocks += (
         [Heading("About the question"), Paragraph("\n\n".join(paragraphs(comparison.about)))]
         if comparison.about

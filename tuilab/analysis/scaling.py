@@ -231,6 +231,31 @@ def equivalences(found: Sequence[Family], rivals: Sequence[Size]) -> dict[str, A
     return {rival.name: equivalence_factor(shallowest, rival) for rival in rivals if rival.name not in inside}
 
 
+def scaling_sentences(found: Sequence[Family], target: float | None) -> tuple[str, ...]:
+    """What each family says of itself: how its metric falls with size, and its parameters at a target.
+
+    Args:
+        found: the families, shallowest first.
+        target: metric to reach; without it, the best mean of the shallowest family with enough widths.
+
+    """
+    large = [family for family in found if len(family.sizes) >= MIN_SIZES and all(one.values for one in family.sizes)]
+    if target is None and large:
+        target = min(_means(large[0].sizes))
+    told = []
+    for family in found:
+        law = fit(family)
+        if law is None:
+            why = "too few widths, or a perfect one, for a power law"
+        else:
+            why = f"metric ∝ params^{-law.exponent:.2g} (exponent ± {number(law.half_width, 2)})".replace("^-", "^−")
+        smallest, largest = family.sizes[0].num_params, family.sizes[-1].num_params
+        told.append(f"{family.label} ({len(family.sizes)} widths, {smallest:,} to {largest:,} params): {why}")
+        if target is not None:
+            told.append(params_at(family, target).sentence)
+    return tuple(told)
+
+
 def _refusal(family: Family) -> str:
     if len(family.sizes) < MIN_SIZES:
         found = count_text(len(family.sizes), "width")

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
+from tuilab.analysis.caveats import learnt_nothing
 from tuilab.spec.comparison import Protocol
 from tuilab.spec.training import Training
 from tuilab.store.records import NewRun, Phase, RunRecord
@@ -17,6 +18,8 @@ LOWEST_LR, HIGHEST_LR = 1e-5, 10.0
 """Bounds of an extended grid."""
 MAX_EXTENSIONS = 2
 """How often a grid is extended on either side."""
+CONTENDERS = 3
+"""How many of the best learning rates of a failure-prone candidate get further seeds."""
 _WORST = 1.0
 """The least metric that a failed run counts as: every wrong answer, or no better than the mean of the targets."""
 _LADDER = (*(float(f"{digit}e{power}") for power in range(-5, 1) for digit in (1, 3)), HIGHEST_LR)
@@ -25,18 +28,22 @@ _RUNG = 1.8
 """Least factor between two neighbours of an extended grid, so that 0.3 is followed by 1 and 0.1 by 0.3."""
 
 
-def next_runs(candidate: int, training: Training, protocol: Protocol, runs: Sequence[RunRecord]) -> tuple[NewRun, ...]:
+def next_runs(
+    candidate: int, training: Training, protocol: Protocol, runs: Sequence[RunRecord], chance: float
+) -> tuple[NewRun, ...]:
     """The runs that follow once ``runs`` have ended; empty when the candidate is done.
 
     A candidate is tuned over the protocol's grid first, unless its training fixes the learning rate or the grid leaves
-    no choice; then its final runs use the best. Where the protocol has more final seeds than the candidate has had,
-    because some were added, the others follow at the same learning rate.
+    no choice; where it is failure-prone, its best rates get further seeds; then its final runs use the best. Where the
+    protocol has more final seeds than the candidate has had, because some were added, the others follow at the same
+    learning rate.
 
     Args:
         candidate: index into the comparison's candidates.
         training: the candidate's.
         protocol: the comparison's.
         runs: every run of the candidate so far, all of them ended.
+        chance: the metric of a network that has learnt nothing.
 
     """
     final = [run for run in runs if run.phase is Phase.FINAL]
@@ -52,6 +59,9 @@ def next_runs(candidate: int, training: Training, protocol: Protocol, runs: Sequ
     further = extension(best, tried, protocol) if protocol.extend_grid else ()
     if further:
         return _tuning(candidate, further, protocol)
+    again = retuned(runs, protocol, chance)
+    if again:
+        return _tuning(candidate, again, protocol, extra=True)
     return _final(candidate, best, range(protocol.final_seeds))
 
 
@@ -72,7 +82,12 @@ def fixed_lr(training: Training, protocol: Protocol) -> float | None:
 
 
 def choose_lr(runs: Sequence[RunRecord]) -> float:
-    """The learning rate with the best mean validation metric; ties go to the lower loss, then to the smaller rate.
+    """The best learning rate of ``ranked``."""
+    return ranked(runs)[0]
+
+
+def ranked(runs: Sequence[RunRecord]) -> list[float]:
+    """Learning rates by mean validation metric, best first; ties go to the lower loss, then to the smaller rate.
 
     A run that failed counts as the worst: at least 1, and at least the largest metric of any run here.
 
@@ -89,7 +104,32 @@ def choose_lr(runs: Sequence[RunRecord]) -> float:
         loss = fmean(math.inf if run.val_loss is None else run.val_loss for run in own)
         return metric, loss, lr
 
-    return min({run.lr for run in runs}, key=score)
+    return sorted({run.lr for run in runs}, key=score)
+
+
+def retuned(runs: Sequence[RunRecord], protocol: Protocol, chance: float) -> tuple[float, ...]:
+    """Learning rates that need the protocol's extra tuning seeds, best first; empty once the best have had them.
+
+    Where one run in four fails, four seeds tell little: a rate looks best because none of its runs happened to fail.
+    A candidate is failure-prone when at one of its best rates some runs diverged or learnt nothing and some did not;
+    a rate at which all fail has nothing left to be learnt about. Rates that come among the best once others have had
+    their seeds get theirs in turn, so that the rate that wins was measured with all of them.
+
+    Args:
+        runs: tuning runs of one candidate that have ended; at least one.
+        protocol: how many extra seeds there are.
+        chance: the metric of a network that has learnt nothing.
+
+    """
+    failed: dict[float, list[bool]] = {lr: [] for lr in ranked(runs)[:CONTENDERS]}
+    for run in runs:
+        if run.lr in failed:
+            failed[run.lr].append(run.val_metric is None or learnt_nothing(run.val_metric, chance))
+    begun = any(len(own) > protocol.tuning_seeds for own in failed.values())
+    if not begun and not any(any(own) and not all(own) for own in failed.values()):
+        return ()
+    every = protocol.tuning_seeds + protocol.retune_seeds
+    return tuple(lr for lr, own in failed.items() if len(own) < every and not all(own))
 
 
 def extension(best: float, tried: Sequence[float], protocol: Protocol) -> tuple[float, ...]:
@@ -123,8 +163,9 @@ def planned_steps(training: Training, protocol: Protocol, runs: Sequence[RunReco
     return known + (tuning + protocol.final_seeds) * training.steps
 
 
-def _tuning(candidate: int, lrs: Sequence[float], protocol: Protocol) -> tuple[NewRun, ...]:
-    seeds = range(TUNING_SEED, TUNING_SEED + protocol.tuning_seeds)
+def _tuning(candidate: int, lrs: Sequence[float], protocol: Protocol, *, extra: bool = False) -> tuple[NewRun, ...]:
+    first, number = (protocol.tuning_seeds, protocol.retune_seeds) if extra else (0, protocol.tuning_seeds)
+    seeds = range(TUNING_SEED + first, TUNING_SEED + first + number)
     return tuple(NewRun(candidate, Phase.TUNING, seed, lr) for lr in lrs for seed in seeds)
 
 

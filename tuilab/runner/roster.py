@@ -65,7 +65,8 @@ class Roster:
         for candidate in sorted(self._due):
             runs = self._of(candidate)
             if candidate not in self._given_up and all(run.status.ended for run in runs):
-                further = next_runs(candidate, self._setting.trainings[candidate], protocol, runs)
+                training, chance = self._setting.trainings[candidate], self._setting.chance
+                further = next_runs(candidate, training, protocol, runs, chance)
                 records = self._ledger.add(further) if further else []
                 if records is None:
                     return

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tuilab.analysis.counting import NetworkCount, count
+from tuilab.analysis.evidence import chance_metric
 from tuilab.runner.packing import Load, batch_of, load_of
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
@@ -37,6 +38,11 @@ class Setting:
     def totals(self) -> tuple[tuple[int, int], ...]:
         """(num_params, macs) of each candidate."""
         return tuple((one.num_params, one.macs) for one in self.counts)
+
+    @property
+    def chance(self) -> float:
+        """The metric of a network that has learnt nothing."""
+        return chance_metric(self.task)
 
     @property
     def worth_a_gpu(self) -> bool:

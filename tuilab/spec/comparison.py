@@ -67,11 +67,15 @@ class Protocol(Value):
     extend_grid: bool = True
     """Try further learning rates when the best sits at an edge of the grid."""
     tuning_seeds: Annotated[int, Field(ge=1, le=1000)] = 4
+    retune_seeds: Annotated[int, Field(ge=0, le=1000)] = 8
+    """Further tuning seeds at the three best learning rates of a candidate of which some runs fail there."""
     final_seeds: Annotated[int, Field(ge=1, le=10_000)] = 10
     test: Literal["welch_log", "welch", "mann_whitney", "paired", "nadeau_bengio"] = "welch_log"
     """The test between candidates; nadeau_bengio is for repeated splits of one table."""
     margin: Annotated[float, Field(gt=0)] | None = None
     """Largest difference of the metric that counts as equivalent (TOST); None: equivalence is not tested."""
+    target: Annotated[float, Field(gt=0)] | None = None
+    """Metric for which steps, seconds and parameters are told; without it, one that every candidate reaches."""
     budget: Budget = Budget()
     probes: bool = False
     """Measure each final run's network at its end: linear regions, effective rank, a linear readout of every layer."""

@@ -135,8 +135,10 @@ def _facts_of(run: RunRecord, curve: Sequence[tuple[int, float | None]]) -> RunF
         test_loss=run.test_loss,
         dead_fraction=run.dead_fraction,
         curve=tuple(curve),
-        regions=probes.regions if probes.regions is not None else probes.line_regions,
-        regions_at_start=probes.regions_at_start if probes.regions is not None else probes.line_regions_at_start,
+        regions=probes.regions,
+        regions_at_start=probes.regions_at_start,
+        line_regions=probes.line_regions,
+        line_regions_at_start=probes.line_regions_at_start,
         effective_rank=probes.effective_rank,
         readouts=probes.readouts,
     )

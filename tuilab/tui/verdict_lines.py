@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tuilab.analysis.expectations import ExpectationOutcome, check_expectations
 from tuilab.analysis.report import ReportInput
 from tuilab.analysis.report_blocks import Bullets
-from tuilab.analysis.report_sections import protocol_blocks
+from tuilab.analysis.report_protocol import protocol_blocks
 from tuilab.analysis.result import PairVerdict
 from tuilab.analysis.wording import number, p_text, paragraphs
 from tuilab.spec.comparison import VerdictKind
