@@ -16,7 +16,7 @@ POINTS = st.lists(st.tuples(st.integers(0, 500), VALUES), min_size=1, max_size=1
 
 
 @given(POINTS, st.integers(2, 16), st.integers(1, 120))
-def test_buckets_hold_what_a_list_would_in_any_portions(
+def test_buckets_keep_one_step_and_every_extreme_in_any_portions(
     points: list[tuple[int, float | None]], capacity: int, portion: int
 ):
     buckets = HalvingBuckets(capacity)
@@ -31,8 +31,28 @@ def test_buckets_hold_what_a_list_would_in_any_portions(
     assert len(buckets) == len(kept) <= capacity
     for k, (at, values) in enumerate(sorted(kept.items())):
         assert at * buckets.width <= curve.steps[k] < (at + 1) * buckets.width
-        assert curve.values[k] == pytest.approx(sum(values) / len(values))
         assert (curve.lows[k], curve.highs[k]) == (min(values), max(values))
+
+
+@given(
+    st.lists(st.lists(st.floats(1e-3, 1e3), min_size=FEW, max_size=FEW), min_size=1, max_size=60),
+    st.integers(2, 16),
+    st.integers(1, 7),
+    st.permutations(range(FEW)),
+)
+def test_every_run_takes_part_once_in_a_bucket_however_often_it_reported(
+    reports: list[list[float]], capacity: int, stride: int, order: list[int]
+):
+    buckets = HalvingBuckets(capacity)
+    for run in order:
+        buckets.extend([stride * k for k in range(len(reports))], [values[run] for values in reports])
+    curve = buckets.curve(band="interval")
+    assert curve.steps[0] == 0
+    for step, mean, high in zip(curve.steps, curve.values, curve.highs, strict=True):
+        values = reports[round(step / stride)]
+        half = t.ppf(0.975, FEW - 1) * stdev(values) / math.sqrt(FEW)
+        assert mean == pytest.approx(fmean(values))
+        assert high - mean == pytest.approx(half, rel=1e-4, abs=1e-4)
 
 
 @given(st.integers(0, 10**7))

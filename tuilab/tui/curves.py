@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 from tuilab.store.records import Point
 
@@ -16,7 +16,6 @@ _TINY = 1e-10
 """What counts as zero on a log scale: a float32 loss that is exactly 0 was below about 1e-8, not below everything."""
 _LARGEST = 700.0
 """The logarithm of a number that a float still holds."""
-_Number = TypeVar("_Number", int, float)
 
 
 class Curve(NamedTuple):
@@ -32,8 +31,9 @@ class HalvingBuckets:
     """Minimum, maximum, count and sums of values by step, in at most ``capacity`` buckets.
 
     Bucket k covers the steps ``width * k`` to ``width * (k + 1) - 1``; the width, a power of two, doubles whenever a
-    step lies beyond the last bucket. Runs of one candidate report at the same steps, so a bucket's mean is the mean
-    over the runs that are still training.
+    step lies beyond the last bucket. Runs of one candidate report at the same steps. Count and sums of a bucket are
+    those of one of its steps only, so that every run takes part once: several values of one run are no further runs,
+    and would make the interval too narrow. Minimum and maximum are over all its steps, so that no spike is lost.
     """
 
     __slots__ = (
@@ -44,6 +44,7 @@ class HalvingBuckets:
         "_lows",
         "_shift",
         "_squares",
+        "_steps",
         "_sums",
         "capacity",
     )
@@ -52,6 +53,7 @@ class HalvingBuckets:
         """Empty buckets of one step each."""
         self.capacity = capacity
         self._shift = 0
+        self._steps: list[int] = []
         self._counts: list[int] = []
         self._sums: list[float] = []
         self._squares: list[float] = []
@@ -78,6 +80,7 @@ class HalvingBuckets:
         """Buckets that can change independently."""
         other = HalvingBuckets(self.capacity)
         other._shift = self._shift
+        other._steps = self._steps.copy()
         other._counts = self._counts.copy()
         other._sums = self._sums.copy()
         other._squares = self._squares.copy()
@@ -103,26 +106,30 @@ class HalvingBuckets:
             return
         self._reach(max(steps))
         shift, log, inf = self._shift, math.log, math.inf
-        counts, lows, highs = self._counts, self._lows, self._highs
+        kept, counts, lows, highs = self._steps, self._counts, self._lows, self._highs
         sums, squares, log_sums, log_squares = self._sums, self._squares, self._log_sums, self._log_squares
         for step, value in zip(steps, values, strict=True):
             if value is None or not -inf < value < inf:
                 continue
             at = step >> shift
+            if value < lows[at]:
+                lows[at] = value
+            if value > highs[at]:
+                highs[at] = value
+            if not counts[at]:
+                kept[at] = step
+            elif kept[at] != step:
+                continue
             counts[at] += 1
             sums[at] += value
             squares[at] += value * value
             logarithm = log(value if value > _TINY else _TINY)
             log_sums[at] += logarithm
             log_squares[at] += logarithm * logarithm
-            if value < lows[at]:
-                lows[at] = value
-            if value > highs[at]:
-                highs[at] = value
         self._trim()
 
     def curve(self, *, log: bool = False, band: Band = "range") -> Curve:
-        """Mean and band of each bucket that has values, at the step in its middle.
+        """Mean over runs and band of each bucket that has values, at the step that it keeps.
 
         Args:
             log: take the geometric mean, which lies in the middle on a log scale, and the interval of the logarithms;
@@ -149,24 +156,24 @@ class HalvingBuckets:
                 if count < FEW:
                     lows[place], highs[place] = self._lows[at], self._highs[at]
         values = _exponentials(means) if log else means
-        return Curve(tuple([self._middle(at) for at in kept]), tuple(values), tuple(lows), tuple(highs))
-
-    def _middle(self, at: int) -> float:
-        return (at << self._shift) + (self.width - 1) / 2
+        return Curve(tuple([float(self._steps[at]) for at in kept]), tuple(values), tuple(lows), tuple(highs))
 
     def _reach(self, step: int) -> None:
         """Make a bucket for the step, doubling the width as often as needed."""
         while step >> self._shift >= self.capacity:
             self._shift += 1
-            self._counts = _pairs(self._counts)
-            self._sums = _pairs(self._sums)
-            self._squares = _pairs(self._squares)
-            self._log_sums = _pairs(self._log_sums)
-            self._log_squares = _pairs(self._log_squares)
+            chosen = _fuller(self._counts)
+            self._steps = [self._steps[at] for at in chosen]
+            self._counts = [self._counts[at] for at in chosen]
+            self._sums = [self._sums[at] for at in chosen]
+            self._squares = [self._squares[at] for at in chosen]
+            self._log_sums = [self._log_sums[at] for at in chosen]
+            self._log_squares = [self._log_squares[at] for at in chosen]
             self._lows = [min(self._lows[k : k + 2]) for k in range(0, len(self._lows), 2)]
             self._highs = [max(self._highs[k : k + 2]) for k in range(0, len(self._highs), 2)]
         missing = (step >> self._shift) + 1 - len(self._counts)
         if missing > 0:
+            self._steps.extend([0] * missing)
             self._counts.extend([0] * missing)
             for column in (self._sums, self._squares, self._log_sums, self._log_squares):
                 column.extend([0.0] * missing)
@@ -178,6 +185,7 @@ class HalvingBuckets:
         while self._counts and not self._counts[-1]:
             for column in (self._sums, self._squares, self._log_sums, self._log_squares, self._lows, self._highs):
                 column.pop()
+            self._steps.pop()
             self._counts.pop()
 
 
@@ -205,9 +213,9 @@ def _exponentials(values: Sequence[float]) -> list[float]:
     return [math.exp(value if value < _LARGEST else _LARGEST) for value in values]
 
 
-def _pairs(values: list[_Number]) -> list[_Number]:
-    """Sums of neighbours; one without a neighbour stays as it is."""
-    return [sum(values[k : k + 2]) for k in range(0, len(values), 2)]
+def _fuller(counts: Sequence[int]) -> list[int]:
+    """Of each two neighbours the place of the one with more runs; of equals the first."""
+    return [max(range(k, min(k + 2, len(counts))), key=counts.__getitem__) for k in range(0, len(counts), 2)]
 
 
 @dataclass(frozen=True, slots=True)
