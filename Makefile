@@ -28,6 +28,7 @@ $(VENV)/.python:
 
 $(VENV)/.lab: $(VENV)/.python pyproject.toml constraints.txt
 	$(INSTALL) -e '.[fast]'
+	@$(BIN)/python -m compileall -q tuilab
 	@echo "compiling the training kernel for this processor, once (about half a minute)"
 	@$(BIN)/python -W ignore -m tuilab.engine --compile || echo "it could not be compiled; training goes on without it, more slowly" >&2
 	@touch $@

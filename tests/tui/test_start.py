@@ -1,5 +1,7 @@
 """How the interface starts and leaves."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -26,3 +28,13 @@ async def test_work_in_the_background_returns_or_raises_and_keeps_nobody_waiting
     assert await in_background(lambda: threading.current_thread().daemon)
     with pytest.raises(ValueError, match="told"):
         await in_background(fail)
+
+
+def test_the_library_is_painted_before_anything_that_it_does_not_need_is_imported() -> None:
+    code = (
+        "import sys; sys.argv = ['tuilab']; from tuilab.cli.commands import is_command;"
+        "import tuilab.cli.interface, tuilab.tui.app; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"argparse", "json", "pydantic", "sqlite3", "yaml", "psutil", "plotext", "tuilab.spec.share"}

@@ -30,12 +30,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    from tuilab.cli.parser import build_parser, is_command
+    from tuilab.cli.commands import is_command
 
     if not arguments or not (is_command(arguments[0]) or arguments[0].startswith("-")):
         from tuilab.cli.interface import open_interface
 
         return open_interface(arguments)
+    from tuilab.cli.parser import build_parser
+
     namespace = build_parser().parse_args(arguments)
     code: int = namespace.command(namespace)
     return code

@@ -1,23 +1,21 @@
 """Starting the interface: at the library, at a preset or file, or at an experiment."""
 
-import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tuilab.spec.errors import LabError
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def open_interface(arguments: list[str]) -> int:
     """``tuilab``, ``tuilab PRESET_OR_FILE`` and ``tuilab "SHARE LINE"``: the interface, until it is left."""
     if len(arguments) > 1:
         raise LabError(f"unexpected {arguments[1]!r}: give one preset, file or command (see tuilab --help)")
-    from tuilab.spec.share import from_line, is_line
-
-    line = arguments[0] if arguments and is_line(arguments[0]) else None
-    if line is not None:
-        from_line(line)
-    path = _find(arguments[0]) if arguments and line is None else None
+    line, path = _wanted(arguments[0]) if arguments else (None, None)
     _need_terminal()
     from tuilab.store.home import lab_home
     from tuilab.tui.start import run
@@ -25,7 +23,7 @@ def open_interface(arguments: list[str]) -> int:
     return run(lab_home(), open_path=path, line=line)
 
 
-def attach(arguments: argparse.Namespace) -> int:
+def attach(arguments: "argparse.Namespace") -> int:
     """``tuilab attach ID``: the interface at an experiment."""
     from tuilab.store.home import lab_home
     from tuilab.store.reader import Reader
@@ -38,6 +36,16 @@ def attach(arguments: argparse.Namespace) -> int:
     from tuilab.tui.start import run
 
     return run(home, attach=experiment)
+
+
+def _wanted(text: str) -> tuple[str | None, Path | None]:
+    """The share line or else the preset file that an argument means; only then is it read, as that takes time."""
+    from tuilab.spec.share import from_line, is_line
+
+    if not is_line(text):
+        return None, _find(text)
+    from_line(text)
+    return text, None
 
 
 def _find(name: str) -> Path:

@@ -1,6 +1,5 @@
 """What several commands print: JSON documents and numbers."""
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,8 @@ Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Js
 
 def print_json(document: Json) -> None:
     """Print one JSON document; a value that is not finite is a fault of ours, never ``NaN`` in the output."""
+    import json
+
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 

@@ -52,17 +52,6 @@ def _count(text: str) -> int:
     return number
 
 
-_COMMANDS = (
-    "count", "match", "explain", "code", "presets", "schema", "run", "more", "verify", "ls", "show", "report",
-    "attach", "stop", "pause", "resume", "first", "rm", "export", "logs", "bundle", "doctor",
-)  # fmt: skip
-
-
-def is_command(word: str) -> bool:
-    """Whether ``word`` is one of tuilab's commands; anything else names something to open."""
-    return word in _COMMANDS
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The parser of every command; ``parse_args(..).command`` is the function to call."""
     parser = _Parser(

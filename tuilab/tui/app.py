@@ -1,6 +1,7 @@
 """The application: paints first, loads the rest afterwards, and leaves cleanly."""
 
 import asyncio
+import gc
 import signal
 import sys
 from dataclasses import replace
@@ -55,6 +56,7 @@ class LabApp(App[None]):
     COMMANDS: ClassVar[set["type[Provider] | Callable[[], type[Provider]]"]] = {_commands}
     ENABLE_COMMAND_PALETTE = True
     NOTIFICATION_TIMEOUT = 4
+    CSS_PATH = Path(__file__).with_name("screens") / "library.tcss"
     CSS = """
     ToastRack { margin-bottom: 1; }
     Toast { width: auto; max-width: 100%; margin-top: 0; padding: 0 1; }
@@ -103,6 +105,7 @@ class LabApp(App[None]):
         self._warming = False
         self._drafts: Drafts | None = None
         self._held = False
+        self._painted = asyncio.Event()
         for theme in themes():
             self.register_theme(theme)
         self.theme = DARK
@@ -111,13 +114,16 @@ class LabApp(App[None]):
 
     def on_load(self) -> None:
         """Hold all painting until the first screen is complete."""
+        self.glyphs = default_glyphs()
         self._begin_batch()
         self._held = True
 
+    def get_default_screen(self) -> LibraryScreen:
+        """The library instead of an empty screen below it: every screen costs its share of the start."""
+        return LibraryScreen()
+
     def on_mount(self) -> None:
-        self.glyphs = default_glyphs()
         self._obey_hang_up()
-        self.push_screen(LibraryScreen())
         self._open_wanted()
 
     def on_ready(self) -> None:
@@ -136,6 +142,10 @@ class LabApp(App[None]):
 
     async def _load(self) -> None:
         """Everything that the first paint does not wait for."""
+        await self._painted.wait()
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         from tuilab.tui.catalog import load_presets
 
         presets, problems = await in_background(load_presets)
@@ -392,6 +402,8 @@ class LabApp(App[None]):
     def _display(self, screen: Screen[object], renderable: "RenderableType | None") -> None:
         """Paint with as few bytes as may be."""
         super()._display(screen, tighten(renderable))
+        if renderable is not None and not self._held:
+            self._painted.set()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes()[0].variables
