@@ -1,4 +1,4 @@
-# Two commands: `make lab` starts tuilab, `make test` runs every check and test.
+# Two commands: `make lab` starts tuilab, `make test` runs every check and test. `make bench` measures what is fast.
 # PYTHON=python3.12 chooses an interpreter; VENV=/path puts the environment elsewhere.
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: lab test check clean
+.PHONY: lab test check bench clean
 
 lab: $(VENV)/.lab
 	@$(BIN)/tuilab
@@ -20,6 +20,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.peers --install
+	$(BIN)/python -m benchmarks
 
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "tuilab needs Python 3.11 or newer; install one or say make PYTHON=/path/to/python3" >&2; exit 1; }
