@@ -18,7 +18,7 @@ from tuilab.analysis.efficiency import CandidateFacts, RunFacts, efficiency_tabl
 from tuilab.analysis.evidence import FinalRun, summarise
 from tuilab.analysis.report_charts import Chart, Mark, Series
 from tuilab.analysis.result import PairVerdict
-from tuilab.spec.comparison import Comparison, VerdictKind
+from tuilab.spec.comparison import Comparison, VerdictKind, dump
 from tuilab.store.evidence import report_input
 from tuilab.store.reader import Reader
 from tuilab.store.records import NewPoint, NewRun, Phase, Progress, Status
@@ -63,11 +63,11 @@ ASKED = Comparison.model_validate(
 MEANS = (0.08, 0.02, 0.06)
 
 
-def record(home: Path, seeds: int = SEEDS, status: Status = Status.FINISHED) -> str:
+def record(home: Path, seeds: int = SEEDS, status: Status = Status.FINISHED, asked: Comparison = ASKED) -> str:
     """An experiment whose first ``seeds`` final runs of each candidate have ended; its id."""
     noise = random.Random(3)
     with Writer(home) as writer:
-        identity = writer.create_experiment(ASKED, "depth")
+        identity = writer.create_experiment(asked, "depth")
         runs = writer.add_runs(identity, [NewRun(c, Phase.FINAL, s, 0.01) for c in range(3) for s in range(SEEDS)])
         finished, finals, points = [], [], []
         for run in runs:
@@ -90,8 +90,8 @@ def record(home: Path, seeds: int = SEEDS, status: Status = Status.FINISHED) -> 
                     seconds=0.5 + 0.25 * run.candidate,
                 )
             )
-        counts = [count_of(ASKED.network_of(candidate)) for candidate in ASKED.candidates]
-        result = summarise(ASKED, [(one.num_params, one.macs) for one in counts], finals) if finals else None
+        counts = [count_of(asked.network_of(candidate)) for candidate in asked.candidates]
+        result = summarise(asked, [(one.num_params, one.macs) for one in counts], finals) if finals else None
         ended = 1012.0 if status.ended else None
         progress = Progress(status, "", 1000.0, ended, "cpu", 3 * SEEDS * STEPS, 3 * seeds * STEPS, result)
         writer.write(identity, points, finished, progress)
@@ -363,6 +363,19 @@ def test_every_picture_has_the_size_that_was_asked_for(
         assert rows == ()
 
 
+async def test_families_of_growing_width_say_what_a_score_would_cost(tmp_path: Path) -> None:
+    widths = [{"name": stack, "stack": stack} for stack in ("5 relu", "10 relu", "20 relu")]
+    record(tmp_path, asked=Comparison.model_validate({**dump(ASKED), "candidates": widths, "expect": []}))
+    async with shown(tmp_path, "E", size=(160, 45)) as (app, pilot):
+        assert "the one-layer family (3 widths, 27 to 102 params)" in screen_text(app)
+        await pilot.press("v")
+        await settled(app, pilot)
+        assert isinstance(app.screen, VerdictScreen)
+        assert app.screen.report is not None
+        lines = "\n".join(plain(line) for line in answer_lines(app.screen.report, 200))
+        assert "with 52 params [" in lines
+
+
 async def test_the_picture_goes_through_the_costs(tmp_path: Path) -> None:
     record(tmp_path)
     async with shown(tmp_path, "E", (160, 45)) as (app, pilot):
@@ -425,6 +438,27 @@ async def test_a_key_writes_the_report_and_says_where(tmp_path: Path, monkeypatc
     assert text.startswith("# Depth at 500 parameters")
     assert "A first paragraph on folds.\n\nA second paragraph, on rates." in text
     assert (tmp_path / "here" / f"tuilab-{identity}.html").stat().st_size > 10_000
+
+
+async def test_the_lab_writes_the_report_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    identity = record(tmp_path)
+    async with opened(tmp_path, attach="last") as (app, pilot):
+        await pilot.press("P")
+        await settled(app, pilot)
+        assert f"tuilab-{identity}.md and tuilab-{identity}.html in {tmp_path}" in notices(app)
+    assert (tmp_path / f"tuilab-{identity}.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("pane", ["loss", "metric", "table"])
+async def test_plus_asks_for_more_seeds_wherever_it_changes_no_number(tmp_path: Path, pane: str) -> None:
+    record(tmp_path)
+    async with opened(tmp_path, size=(160, 45), attach="last") as (app, pilot):
+        app.screen.query_one(f"#{pane}").focus()
+        await pilot.pause()
+        await pilot.press("plus")
+        await pilot.pause()
+        assert isinstance(app.screen, QuestionScreen)
 
 
 def test_a_folder_that_is_gone_sends_the_report_to_the_lab(tmp_path: Path) -> None:

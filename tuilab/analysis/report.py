@@ -20,7 +20,7 @@ from tuilab.analysis.report_sections import (
     table_blocks,
 )
 from tuilab.analysis.result import Result, result_to_json
-from tuilab.analysis.scaling import Family, Size, equivalences, families
+from tuilab.analysis.scaling import Family, Size, equivalences, families, scaling_sentences
 from tuilab.analysis.wording import paragraphs
 from tuilab.spec.comparison import Comparison, dump
 from tuilab.spec.task import TaskFacts
@@ -97,6 +97,7 @@ def as_json(report: ReportInput) -> dict[str, JsonValue]:
         "result": result_to_json(report.result),
         "expectations": [one.sentence for one in check_expectations(report.comparison, report.result)],
         "efficiency": [_row_data(row) for row in rows],
+        "scaling": list(scaling_texts(report, rows)),
         "tuning": tuning,
         "environment": dict(report.environment),
         "comparison": dump(report.comparison),
@@ -156,6 +157,15 @@ def efficiency_rows(report: ReportInput) -> tuple[EfficiencyRow, ...]:
     return efficiency_table(report.candidates, report.finals, report.comparison.protocol.target, factors)
 
 
+def scaling_texts(report: ReportInput, rows: Sequence[EfficiencyRow]) -> tuple[str, ...]:
+    """What families of growing width say, and how their rivals compare; empty without a family."""
+    found = measured_families(report)
+    if not found:
+        return ()
+    factors = (row.equivalence.sentence for row in rows if row.equivalence)
+    return *scaling_sentences(found, report.comparison.protocol.target), *factors
+
+
 def _yaml(comparison: Comparison) -> str:
     from tuilab.spec.preset_file import to_yaml
 
@@ -174,7 +184,7 @@ def _blocks(report: ReportInput) -> Sequence[Block]:
     blocks += pair_blocks(result)
     blocks += chart_blocks(result.metric, rows, report.candidates, report.finals)
     blocks += equal_cost_blocks(result.metric, report.candidates, report.finals)
-    blocks += scaling_blocks(measured_families(report), rows, comparison.protocol.target)
+    blocks += scaling_blocks(scaling_texts(report, rows))
     rates = [(report.candidates[one.candidate].name, one.lr, one.values) for one in report.tuning]
     blocks += tuning_blocks(result, rates, chance_metric(report.task_facts))
     blocks += (

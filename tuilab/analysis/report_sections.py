@@ -9,7 +9,6 @@ from tuilab.analysis.expectations import ExpectationOutcome
 from tuilab.analysis.report_blocks import Block, Bullets, Figure, Heading, Paragraph, Table
 from tuilab.analysis.report_charts import charts
 from tuilab.analysis.result import PairVerdict, Result
-from tuilab.analysis.scaling import Family, scaling_sentences
 from tuilab.analysis.wording import metric_text, number, p_text
 
 _NONE = "–"
@@ -107,16 +106,15 @@ def _timed(metric: str, points: Sequence[EqualPoint], index: int) -> tuple[str, 
     return (number(points[index].spent), _cell(metric, points[index])) if points else (_NONE, _NONE)
 
 
-def scaling_blocks(found: Sequence[Family], rows: Sequence[EfficiencyRow], target: float | None) -> list[Block]:
+def scaling_blocks(sentences: Sequence[str]) -> list[Block]:
     """What families of growing width say; empty without a family."""
-    if not found:
+    if not sentences:
         return []
     about = (
         "Candidates that differ in width only are a family. Its parameters at a metric are interpolated between its "
         "measured widths, never extrapolated; intervals are bootstraps over seeds (95 %)."
     )
-    told = (*scaling_sentences(found, target), *(row.equivalence.sentence for row in rows if row.equivalence))
-    return [Heading("Scaling"), Paragraph(about), Bullets(tuple(_sentence(text) for text in told))]
+    return [Heading("Scaling"), Paragraph(about), Bullets(tuple(map(_sentence, sentences)))]
 
 
 def environment_blocks(facts: Mapping[str, str]) -> list[Block]:

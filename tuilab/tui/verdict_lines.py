@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from tuilab.analysis.efficiency import EfficiencyRow
 from tuilab.analysis.expectations import ExpectationOutcome, check_expectations
-from tuilab.analysis.report import ReportInput
+from tuilab.analysis.report import ReportInput, efficiency_rows, scaling_texts
 from tuilab.analysis.report_blocks import Bullets
 from tuilab.analysis.report_protocol import protocol_blocks
 from tuilab.analysis.result import PairVerdict
@@ -36,6 +37,7 @@ def answer_lines(report: ReportInput, width: int) -> tuple[Line, ...]:
         ("Answer" if result.complete else "Answer so far", _answer(report, width)),
         ("Every pair", _pairs(report, width)),
         ("Further pairs", _further(report, width)),
+        ("Scaling", scaling_lines(report, efficiency_rows(report), width)),
         ("What the author expected", _expected(report, width)),
         ("What this does not show", [line for one in result.caveats for line in _item("·", "warn", one, width)]),
     )
@@ -80,6 +82,14 @@ def _further(report: ReportInput, width: int) -> list[Line]:
     lines: list[Line] = []
     for pair, sentence in zip(report.result.pairs[1:], report.result.comparisons, strict=False):
         lines += _item(*KIND_MARKS[pair.kind], sentence, width)
+    return lines
+
+
+def scaling_lines(report: ReportInput, rows: Sequence[EfficiencyRow], width: int) -> list[Line]:
+    """What the candidates that differ in width only say together, for so many cells; empty without such a family."""
+    lines: list[Line] = []
+    for sentence in scaling_texts(report, rows):
+        lines += _item("·", "dim", sentence, width)
     return lines
 
 

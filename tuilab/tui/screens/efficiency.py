@@ -13,6 +13,7 @@ from tuilab.tui.efficiency_table import EfficiencyTable, cost_lines
 from tuilab.tui.lines import Span, Text
 from tuilab.tui.remembered import TableSettings, load_table, save_table
 from tuilab.tui.screens.evidence import EvidenceScreen
+from tuilab.tui.verdict_lines import scaling_lines
 from tuilab.tui.widgets.bars import KeyBar, TopBar
 from tuilab.tui.widgets.line_view import LineView
 from tuilab.tui.widgets.picture import Picture
@@ -89,16 +90,18 @@ class EfficiencyScreen(EvidenceScreen):
 
     def show(self) -> None:
         """Hand table, pictures and lines down."""
+        self.query_one("#pictures").visible = self.report is not None
         if self.report is None:
             self.query_one("#efficiency", LineView).rows = Text(((Span("reading ...", "dim"),),))
             return
         self._show_table()
         self._show_cost()
         equal = self.query_one("#equal", LineView)
-        lines = cost_lines(self.report, max(20, equal.content_size.width))
-        equal.display = bool(lines)
-        equal.rows = Text(lines)
-        equal.entitle("At equal compute and equal time, by validation metric")
+        width = max(20, equal.content_size.width)
+        costs, scaling = cost_lines(self.report, width), scaling_lines(self.report, self._rows, width)
+        equal.display = bool(costs or scaling)
+        equal.rows = Text((*costs, *scaling))
+        equal.entitle("At equal compute and equal time, by validation metric" + (" · scaling" if scaling else ""))
 
     def _show_table(self) -> None:
         view = self.query_one("#efficiency", LineView)

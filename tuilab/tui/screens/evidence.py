@@ -133,21 +133,23 @@ class EvidenceScreen(Screen[None]):
         if self.report is None:
             self.notify("nothing has been read yet", timeout=2)
             return
-        self.run_worker(self._write(self.report), group="report", exclusive=True)
-
-    async def _write(self, report: ReportInput) -> None:
-        try:
-            paths = await asyncio.to_thread(write_report, report, Path.cwd(), self.lab.home)
-        except (LabError, OSError) as error:
-            self.notify(str(error), severity="error", title="No report", timeout=8)
-        else:
-            names = " and ".join(path.name for path in paths)
-            self.notify(f"{names} in {paths[0].parent}", title="Report written", timeout=10)
+        self.run_worker(deliver(self.lab, self.report), group="report", exclusive=True)
 
 
 def _state(record: "ExperimentRecord") -> tuple[object, ...]:
     """What the evidence follows from."""
     return record.status, record.result, record.comparison
+
+
+async def deliver(lab: "LabApp", report: ReportInput) -> None:
+    """Write the report to two files, and tell where or why not."""
+    try:
+        paths = await asyncio.to_thread(write_report, report, Path.cwd(), lab.home)
+    except (LabError, OSError) as error:
+        lab.notify(str(error), severity="error", title="No report", timeout=8)
+    else:
+        names = " and ".join(path.name for path in paths)
+        lab.notify(f"{names} in {paths[0].parent}", title="Report written", timeout=10)
 
 
 def write_report(report: ReportInput, folder: Path, home: Path) -> tuple[Path, ...]:

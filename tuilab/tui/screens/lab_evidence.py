@@ -1,5 +1,9 @@
 """From the lab to the evidence: the verdict and the efficiency of the watched experiment."""
 
+import asyncio
+
+from tuilab.spec.errors import LabError
+from tuilab.store.records import ExperimentRecord
 from tuilab.tui.screens.lab_base import LabBase
 
 
@@ -19,6 +23,23 @@ class LabEvidence(LabBase):
 
         if self._has_experiment():
             self.app.push_screen(EfficiencyScreen(self._identity))
+
+    def action_report(self) -> None:
+        """Write the report of the watched experiment to two files, and say where."""
+        if self._has_experiment():
+            assert self.live is not None
+            self.run_worker(self._report(self.live.experiment), group="report", exclusive=True)
+
+    async def _report(self, record: ExperimentRecord) -> None:
+        from tuilab.store.evidence import report_input
+        from tuilab.tui.screens.evidence import deliver
+
+        try:
+            report = await asyncio.to_thread(report_input, self.lab.reader, record)
+        except LabError as error:
+            self.notify(str(error), severity="error", title="No report", timeout=8)
+        else:
+            await deliver(self.lab, report)
 
     def _has_experiment(self) -> bool:
         if self.live is None:

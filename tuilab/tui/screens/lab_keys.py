@@ -51,6 +51,8 @@ LAB_KEYS: list[BindingType] = [
             tooltip="Let an ended experiment go on with more final seeds"),
     Binding("E", "efficiency", "Efficiency", id="lab.efficiency",
             tooltip="What each candidate buys for its parameters, compute and time"),
+    Binding("P", "report", "Report", id="lab.report", show=False,
+            tooltip="Write the report of the experiment to files (Markdown and HTML)"),
     Binding("z", "zoom", "Zoom", id="lab.zoom", tooltip="Give the whole screen to this pane, or back"),
     Binding("l", "log", "Log", id="lab.log", show=False, tooltip="Logarithmic or linear y axis"),
     Binding("1", "pane(0)", "Stack", show=False, id="lab.pane-stack", tooltip="Go to the stack"),
