@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuilab.analysis.efficiency import CandidateFacts, EfficiencyRow, RunFacts, pareto_front
+from tuilab.analysis.statistics import t_half_width
 from tuilab.spec.comparison import LETTERS
+
+FEW = 4
+"""Runs from which an interval says more than the runs themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,10 @@ def charts(
             "Validation metric while training",
             "step",
             validation,
-            "Lines are means over the runs that did not fail; bands reach from the smallest to the largest run.",
+            (
+                "Lines are means over the runs that did not fail; bands are their 95 % intervals, or with fewer than "
+                f"{FEW} runs reach from the smallest to the largest."
+            ),
             tuple(_curve(index, one.name, runs) for index, one in enumerate(candidates)),
             log_x=False,
         ),
@@ -97,8 +104,16 @@ def _curve(index: int, name: str, runs: Sequence[RunFacts]) -> Series:
             for step, value in run.curve:
                 if value is not None:
                     at.setdefault(step, []).append(value)
-    marks = (Mark(step, sum(v) / len(v), min(v), max(v)) for step, v in sorted(at.items()))
-    return Series(index, name, tuple(marks))
+    return Series(index, name, tuple(_banded(step, values) for step, values in sorted(at.items())))
+
+
+def _banded(step: int, values: Sequence[float]) -> Mark:
+    """The mean over runs at a step with its interval; metrics are not negative."""
+    middle = sum(values) / len(values)
+    half = t_half_width(values) if len(values) >= FEW else None
+    if half is None:
+        return Mark(step, middle, min(values), max(values))
+    return Mark(step, middle, max(0.0, middle - half), middle + half)
 
 
 def _strip(index: int, name: str, runs: Sequence[RunFacts]) -> Series:

@@ -7,6 +7,7 @@ import torch
 
 from tuilab.engine.channel import Channel
 from tuilab.engine.devices import cpu_name, cuda_names
+from tuilab.engine.kernel_loading import find_kernel
 from tuilab.engine.training import train_group
 from tuilab.spec.errors import LabError
 from tuilab.spec.protocol import (
@@ -41,7 +42,8 @@ class Server:
             EndOfRequestsError: when the runner closes its end.
 
         """
-        self._channel.send(Ready(torch=torch.__version__, device_name=cpu_name(), cuda=cuda_names()))
+        kernel = find_kernel() is not None
+        self._channel.send(Ready(torch=torch.__version__, device_name=cpu_name(), cuda=cuda_names(), kernel=kernel))
         while self._pending or not self._shutdown:
             if not self._pending:
                 self._take(wait=True)

@@ -261,6 +261,7 @@ class Supervisor:
             "system": platform.platform(),
             "device": device,
             "slots": ", ".join(devices),
+            "kernel": "compiled" if ready.kernel and devices[0] == "cpu" else "none",
             "seed": str(self.setting.comparison.protocol.seed),
         }
         log.info("%s", ", ".join(f"{name}: {value}" for name, value in environment.items()))

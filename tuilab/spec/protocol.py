@@ -70,6 +70,8 @@ class Ready(Value):
     device_name: str
     cuda: tuple[str, ...] = ()
     """Names of the CUDA devices seen."""
+    kernel: bool = False
+    """Whether the CPU trains dense stacks with the compiled kernel; without it the same numbers round otherwise."""
 
 
 class GroupStarted(Value):
