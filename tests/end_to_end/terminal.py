@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import pyte
 
-KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "down": "\x1b[B", "up": "\x1b[A", "ctrl+p": "\x10"}
+KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "down": "\x1b[B", "up": "\x1b[A", "ctrl+p": "\x10", "space": " "}
 _UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<=>][0-9;]*[A-Za-z]|\x1b\[\?[0-9;]*\$p")
 
 
@@ -67,6 +67,16 @@ class Terminal:
             if not self.read():
                 raise AssertionError(f"the program ended before {text!r} appeared:\n{self.text}")
         return self.text
+
+    def settle(self, quiet: float = 1.0, seconds: float = 30) -> str:
+        """The screen once nothing has come for this long."""
+        end = time.monotonic() + seconds
+        while True:
+            known = len(self.output)
+            self.read(quiet)
+            if len(self.output) == known:
+                return self.text
+            assert time.monotonic() < end, f"the screen does not come to rest:\n{self.text}"
 
     def wait_until_gone(self, seconds: float = 10) -> int:
         """The exit status of the program, once it has ended."""

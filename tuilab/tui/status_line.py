@@ -40,7 +40,7 @@ def _state(bench: Bench, live: LiveState | None, *, wide: bool, device: bool = T
         spans.append(Span(f" {live.progress * 100:.0f}%", role))
     if record.status is Status.RUNNING and live.seconds_left is not None:
         spans.append(Span(f"  {clock(live.seconds_left)} left"))
-    elif live.seconds:
+    elif live.seconds and record.status is not Status.PAUSED:
         spans.append(Span(f"  {clock(live.seconds)}", "dim"))
     if record.message and record.status.ended and wide:
         spans.append(Span(f"  {clip(record.message, 60)}", "dim"))
