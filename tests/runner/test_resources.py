@@ -65,6 +65,7 @@ class FakeNvml:
         answers: dict[str, Callable[..., object]] = {
             "nvmlDeviceGetCount": lambda: 2,
             "nvmlDeviceGetHandleByIndex": lambda index: index,
+            "nvmlDeviceGetUUID": lambda index: f"GPU-{index}f{index}",
             "nvmlDeviceGetName": lambda index: b"old" if index else "H200",
             "nvmlDeviceGetMemoryInfo": lambda index: SimpleNamespace(used=GIB, total=4 * GIB),
             "nvmlDeviceGetUtilizationRates": lambda index: SimpleNamespace(gpu=93),
@@ -74,7 +75,7 @@ class FakeNvml:
         }
 
         def answer(*arguments):
-            if arguments[:1] == (1,) and not name.endswith(("Index", "Name", "MemoryInfo")):
+            if arguments[:1] == (1,) and not name.endswith(("Index", "Name", "UUID", "MemoryInfo")):
                 raise self.NVMLError
             return answers[name](*arguments)
 
@@ -82,11 +83,24 @@ class FakeNvml:
 
 
 def test_gpus_tell_what_their_driver_knows(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
     assert Monitor(tmp_path).look().gpus == (
         Gpu(0, "H200", 0.93, GIB, 4 * GIB, 0, 512.4, 61.0),
         Gpu(1, "old", None, GIB, 4 * GIB, None, None, None),
     )
+
+
+@pytest.mark.parametrize(
+    ("visible", "names"),
+    [("1", ["old"]), ("1,0", ["old", "H200"]), ("GPU-1f", ["old"]), ("0,7,1", ["H200"]), ("", []), ("GPU-", [])],
+)
+def test_gpus_that_cuda_hides_from_this_process_are_not_there(tmp_path, monkeypatch, visible, names):
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    gpus = Monitor(tmp_path).look().gpus
+    assert [gpu.name for gpu in gpus] == names
+    assert [gpu.index for gpu in gpus] == list(range(len(names)))
 
 
 @pytest.mark.parametrize("library", [None, FakeNvml(fails=True)])

@@ -8,12 +8,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from tuilab.runner.allowance import memory_allowance
 from tuilab.runner.slots import cores
 
 if TYPE_CHECKING:
     import psutil
 
 GIB = 2**30
+_CLOSE_LOOKS = 2
+"""At a process: at the first it may not have become what it was started for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Gpu:
     """One GPU at one moment; None where the driver does not tell.
 
     Attributes:
-        index: as in ``cuda:INDEX`` where ``CUDA_VISIBLE_DEVICES`` does not say otherwise.
+        index: as in ``cuda:INDEX``; ``CUDA_VISIBLE_DEVICES`` is heeded.
         name: of the device.
         utilisation: part of the last moments in which it computed, 0 to 1.
         memory_used: bytes.
@@ -67,12 +70,19 @@ class Resources:
 
 
 class Monitor:
-    """Looks at the machine; the first look has nothing to compare processor times with and tells 0."""
+    """Looks at the machine; the first look has nothing to compare processor times with and tells 0.
+
+    May be used from several threads, one at a time.
+    """
 
     def __init__(self, home: Path) -> None:
         """Nothing is looked at yet; ``home`` tells which processes are the lab's own."""
         self._home = str(home)
-        self._known: dict[int, psutil.Process] = {}
+        self._times = (0.0, 0.0)
+        self._looks: dict[int, int] = {}
+        """How often each process of this machine has been looked at closely."""
+        self._runners: dict[int, psutil.Process] = {}
+        self._own: dict[int, psutil.Process] = {}
         self._nvml = _nvml()
 
     def look(self) -> Resources:
@@ -80,42 +90,62 @@ class Monitor:
         import psutil
 
         memory = psutil.virtual_memory()
-        own = [one for runner in self._runners() for one in (runner, *_children(runner))]
-        self._known = {process.pid: self._known.get(process.pid, process) for process in own}
+        total, available = memory_allowance(memory.total, memory.available)
+        self._find_own()
         own_cores, own_memory = 0.0, 0
-        for process in self._known.values():
+        for process in self._own.values():
             with suppress(psutil.Error):
                 own_cores += process.cpu_percent() / 100
                 own_memory += process.memory_info().rss
         return Resources(
-            cpu=psutil.cpu_percent() / 100,
+            cpu=self._busy(),
             cores=cores(),
             own_cores=own_cores,
-            memory_available=memory.available,
-            memory_total=memory.total,
+            memory_available=available,
+            memory_total=total,
             own_memory=own_memory,
-            gpus=tuple(_gpus(self._nvml, frozenset(self._known))),
+            gpus=tuple(_gpus(self._nvml, frozenset(self._own))),
         )
 
-    def _runners(self) -> "Iterator[psutil.Process]":
+    def _busy(self) -> float:
+        """Part of all processors in use since the last look, whichever thread looked."""
         import psutil
 
-        user = os.getuid()
-        for process in psutil.process_iter():
+        times = psutil.cpu_times()
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        whole = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        before, self._times = self._times, (idle, whole)
+        passed = whole - before[1]
+        return min(1.0, max(0.0, 1 - (idle - before[0]) / passed)) if before[1] and passed > 0 else 0.0
+
+    def _find_own(self) -> None:
+        """Find the lab's runners and what they started; only processes that are new are looked at closely."""
+        import psutil
+
+        there = frozenset(psutil.pids())
+        for known in (self._looks, self._runners, self._own):
+            for pid in known.keys() - there:
+                del known[pid]
+        parents: dict[int, int] = {}
+        for pid in there:
+            if self._looks.get(pid, 0) >= _CLOSE_LOOKS:
+                continue
+            self._looks[pid] = self._looks.get(pid, 0) + 1
             with suppress(psutil.Error):
-                if process.uids().real == user:
-                    arguments = process.cmdline()
-                    if "tuilab.runner" in arguments and self._home in arguments:
-                        yield process
+                process = psutil.Process(pid)
+                parents[pid] = process.ppid()
+                if pid not in self._runners and self._is_runner(process):
+                    self._runners[pid] = self._own[pid] = process
+        for pid, parent in parents.items():
+            if parent in self._runners and pid not in self._own:
+                with suppress(psutil.Error):
+                    self._own[pid] = psutil.Process(pid)
 
-
-def _children(process: "psutil.Process") -> "list[psutil.Process]":
-    import psutil
-
-    try:
-        return process.children()
-    except psutil.Error:
-        return []
+    def _is_runner(self, process: "psutil.Process") -> bool:
+        if process.uids().real != os.getuid():
+            return False
+        arguments = process.cmdline()
+        return "tuilab.runner" in arguments and self._home in arguments
 
 
 def _nvml() -> ModuleType | None:
@@ -136,8 +166,7 @@ def _gpus(nvml: ModuleType | None, own: frozenset[int]) -> Iterator[Gpu]:
     if nvml is None:
         return
     with suppress(nvml.NVMLError):
-        for index in range(nvml.nvmlDeviceGetCount()):
-            handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        for index, handle in enumerate(_visible(nvml, os.environ.get("CUDA_VISIBLE_DEVICES"))):
             memory = nvml.nvmlDeviceGetMemoryInfo(handle)
             name = nvml.nvmlDeviceGetName(handle)
             utilisation = power = temperature = own_memory = None
@@ -150,8 +179,38 @@ def _gpus(nvml: ModuleType | None, own: frozenset[int]) -> Iterator[Gpu]:
             with suppress(nvml.NVMLError):
                 processes = nvml.nvmlDeviceGetComputeRunningProcesses(handle)
                 own_memory = sum(one.usedGpuMemory or 0 for one in processes if one.pid in own)
-            text = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
-            yield Gpu(index, text, utilisation, memory.used, memory.total, own_memory, power, temperature)
+            yield Gpu(index, _text(name), utilisation, memory.used, memory.total, own_memory, power, temperature)
+
+
+def _visible(nvml: ModuleType, wanted: str | None) -> list[object]:
+    """Handles of the GPUs that CUDA shows to this process, in its order.
+
+    Args:
+        nvml: the library.
+        wanted: indices or beginnings of UUIDs with commas between; None for all. As for CUDA, what follows an entry
+            that is no GPU is not there.
+
+    """
+    handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+    if wanted is None:
+        return handles
+    found: list[object] = []
+    for entry in map(str.strip, wanted.split(",")):
+        named = [handle for handle in handles if entry.startswith("GPU-") and _uuid(nvml, handle).startswith(entry)]
+        if entry.isdecimal() and int(entry) < len(handles):
+            named = [handles[int(entry)]]
+        if len(named) != 1:
+            break
+        found += named
+    return found
+
+
+def _uuid(nvml: ModuleType, handle: object) -> str:
+    return _text(nvml.nvmlDeviceGetUUID(handle))
+
+
+def _text(answer: object) -> str:
+    return answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
 
 
 def strip(resources: Resources, steps_per_second: float | None = None) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from textual.worker import WorkerFailed
 
 from tuilab.tui.background import in_background
 from tuilab.tui.look import DARK, themes
+from tuilab.tui.machine import Machine
 from tuilab.tui.palette import NEXT_GLYPHS, default_glyphs
 from tuilab.tui.screens.library import LibraryScreen
 from tuilab.tui.tight import tighten
@@ -71,10 +72,14 @@ class LabApp(App[None]):
         Binding("question_mark,f1", "keys", "Help", id="app.help", tooltip="Show the keys of this place"),
         Binding("ctrl+g", "glyphs", "Glyphs", id="app.glyphs", show=False,
                 tooltip="Draw curves with braille, quadrants or plain ASCII"),
+        Binding("percent_sign", "machine", "Machine", id="app.machine", show=False,
+                tooltip="Show or hide what processors, memory and GPUs are doing, and the lab's share of it"),
     ]  # fmt: skip
 
     glyphs: reactive["Glyphs"] = reactive["Glyphs"]("braille", init=False, repaint=False)
     """What curves are drawn with; ``ascii`` also makes borders and marks plain."""
+    machine_on: reactive[bool] = reactive(True, init=False, repaint=False)
+    """Whether the strip with the machine's resources shows while something trains."""
     presets: reactive[tuple["Preset", ...]] = reactive[tuple["Preset", ...]]((), init=False, repaint=False)
 
     def __init__(
@@ -99,6 +104,7 @@ class LabApp(App[None]):
         super().__init__()
         self.home = home
         self.standby: Standby | None = None
+        self.machine = Machine(home)
         self._reader: Reader | None = None
         self._wanted = (attach, open_path, line)
         self._warm = warm
@@ -388,6 +394,13 @@ class LabApp(App[None]):
         """Go on to the next kind of characters for curves."""
         self.glyphs = NEXT_GLYPHS[self.glyphs]
         self.notify(f"curves are drawn with {self.glyphs}", timeout=2)
+
+    def action_machine(self) -> None:
+        """Show or hide the strip with the machine's resources."""
+        from tuilab.tui.widgets.machine_strip import MachineStrip
+
+        for strip in self.screen.query(MachineStrip):
+            strip.toggle()
 
     def watch_glyphs(self, old: "Glyphs", new: "Glyphs") -> None:
         for screen in self.screen_stack:

@@ -104,11 +104,9 @@ def outcome(record: "ExperimentRecord") -> str:
     """What came out, in a phrase: the verdict, why it failed, or how far it is."""
     if record.status.ended and record.message:
         return record.message
-    if record.result is not None and record.result.verdict:
-        return record.result.verdict
-    if record.planned_steps:
-        return f"{100 * record.done_steps // record.planned_steps} %"
-    return ""
+    done = f"{100 * record.done_steps // record.planned_steps} %" if record.planned_steps else ""
+    found = record.result.verdict if record.result is not None else ""
+    return (found or done) if record.status.ended else " · ".join(filter(None, (done, found)))
 
 
 def message_lines(record: "ExperimentRecord", width: int) -> tuple[Line, ...]:

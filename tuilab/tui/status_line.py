@@ -8,8 +8,8 @@ from tuilab.tui.live import LiveState
 from tuilab.tui.numbers import clock, rate
 
 _WIDE = 100
-_LEAST_TITLE = 24
-"""Cells of the title for which the device's name makes way."""
+_SHORT_DEVICE = 8
+"""Cells of a device's name that a narrow line still has room for."""
 
 
 def status_line(bench: Bench, live: LiveState | None, width: int) -> tuple[Line, Line]:
@@ -18,19 +18,16 @@ def status_line(bench: Bench, live: LiveState | None, width: int) -> tuple[Line,
     Args:
         bench: what is open.
         live: the watched experiment.
-        width: cells of the line; from 100 on there is room for the rate and the device's full name.
+        width: cells of the line; from 100 on there is room for the rate and the device's name.
 
     """
     state = _state(bench, live, wide=width >= _WIDE)
     room = width - len("tuilab  ") - cell_width(plain(state)) - 2
-    if width < _WIDE and room < _LEAST_TITLE and live is not None:
-        state = _state(bench, live, wide=False, device=False)
-        room = width - len("tuilab  ") - cell_width(plain(state)) - 2
     title = clip(f"{bench.comparison.title} · {bench.comparison.task.kind}", max(0, min(70, room)))
     return (Span("tuilab", "strong accent"), Span(f"  {title}", "dim")), state
 
 
-def _state(bench: Bench, live: LiveState | None, *, wide: bool, device: bool = True) -> Line:
+def _state(bench: Bench, live: LiveState | None, *, wide: bool) -> Line:
     if live is None:
         return Span("edited: r runs it" if bench.edited else "r runs it", "accent"), Span(" ")
     record = live.experiment
@@ -44,8 +41,8 @@ def _state(bench: Bench, live: LiveState | None, *, wide: bool, device: bool = T
         spans.append(Span(f"  {clock(live.seconds)}", "dim"))
     if record.message and record.status.ended and wide:
         spans.append(Span(f"  {clip(record.message, 60)}", "dim"))
-    if record.device and device:
-        spans.append(Span(f"  {clip(record.device, 40 if wide else 8)}", "dim"))
+    if record.device and (wide or cell_width(record.device) <= _SHORT_DEVICE):
+        spans.append(Span(f"  {clip(record.device, 40)}", "dim"))
     if wide and record.status is Status.RUNNING and live.steps_per_second:
         spans.append(Span(f" · {rate(live.steps_per_second)} steps/s", "dim"))
     if bench.comparison != record.comparison:

@@ -34,6 +34,7 @@ from tuilab.tui.status_line import status_line
 from tuilab.tui.widgets.bars import KeyBar, TopBar, key_name, plain_key
 from tuilab.tui.widgets.chart import Chart
 from tuilab.tui.widgets.line_view import LineView
+from tuilab.tui.widgets.machine_strip import MachineStrip
 from tuilab.tui.widgets.stack_view import StackView
 
 PANES = ("stack", "budget", "loss", "metric", "table", "insight")
@@ -92,6 +93,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
         warning = LineView(id="warning", cursor_on=False)
         warning.can_focus = False
         yield warning
+        yield MachineStrip()
         yield KeyBar()
         notice = LineView(id="notice", cursor_on=False)
         notice.can_focus = False
@@ -250,6 +252,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
         self._show_charts()
         self._show_table()
         self._show_top()
+        self._report_to_strip()
 
     def _show_charts(self) -> None:
         self.set_class(self.live is None, "-fresh")

@@ -15,6 +15,7 @@ from tuilab.tui.bench import kept
 from tuilab.tui.live import empty, reduce
 from tuilab.tui.screens.lab_evidence import LabEvidence
 from tuilab.tui.start import over_ssh
+from tuilab.tui.widgets.machine_strip import MachineStrip
 
 POLL_SECONDS = 0.1
 """Between two looks at the store's version while something runs."""
@@ -78,6 +79,12 @@ class LabRunning(LabEvidence):
         self._obey_clock()
         if ran and not self.running:
             self.lab.warm_up()
+
+    def _report_to_strip(self) -> None:
+        """Tell the strip whether something trains, and how fast."""
+        trains = self.live is not None and self.live.experiment.status in (Status.QUEUED, Status.RUNNING)
+        rate = self.live.steps_per_second if self.live is not None else None
+        self.query_one(MachineStrip).report(busy=trains, steps_per_second=rate)
 
     def _follow_comparison(self, before: Comparison, after: Comparison) -> None:
         """An experiment that got more seeds takes a bench along that nobody has edited."""

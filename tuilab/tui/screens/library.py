@@ -12,8 +12,10 @@ from textual.screen import Screen
 
 from tuilab.tui.library_rows import WELCOME, ExperimentRows, PresetRows, details, message_lines
 from tuilab.tui.lines import Line, Span, Text
+from tuilab.tui.pace import Pace
 from tuilab.tui.widgets.bars import KeyBar, TopBar
 from tuilab.tui.widgets.line_view import LineView
+from tuilab.tui.widgets.machine_strip import MachineStrip
 
 if TYPE_CHECKING:
     from tuilab.spec.comparison import Comparison
@@ -61,6 +63,7 @@ class LibraryScreen(Screen[None]):
         super().__init__()
         self._version: int | None = None
         self._list = "presets"
+        self._pace = Pace()
 
     @property
     def lab(self) -> "LabApp":
@@ -78,6 +81,7 @@ class LibraryScreen(Screen[None]):
             past = LineView(id="past", classes="pane")
             past.entitle("Past experiments")
             yield past
+        yield MachineStrip()
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -121,6 +125,8 @@ class LibraryScreen(Screen[None]):
 
     def watch_experiments(self) -> None:
         self._show_experiments()
+        self._pace = self._pace.after(self.experiments, time.monotonic())
+        self.query_one(MachineStrip).report(busy=self._pace.trains, steps_per_second=self._pace.steps_per_second)
 
     def watch_pattern(self) -> None:
         self._show_presets()
