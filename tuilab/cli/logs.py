@@ -1,17 +1,15 @@
 """``tuilab logs`` and ``tuilab bundle``: what happened, for the person who asks and for a report of a fault."""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TextIO
 
 from tuilab.cli.output import say
 from tuilab.spec.errors import LabError, printable
-from tuilab.store.home import lab_home, log_file, log_files
+from tuilab.store.home import lab_home, log_files
+from tuilab.store.log_tail import LogTail
 from tuilab.store.reader import Reader
 
 POLL = 0.2
@@ -26,7 +24,7 @@ def logs(arguments: argparse.Namespace) -> int:
         if not log_files(home, identity) and not arguments.follow:
             raise LabError(f"experiment {identity} has no log: it has not begun")
         rest = ""
-        for text in _followed(reader, identity) if arguments.follow else _whole(home, identity):
+        for text in _read(reader, identity, follow=arguments.follow):
             *lines, rest = (rest + text).split("\n")
             for line in lines:
                 say(printable(line))
@@ -36,26 +34,13 @@ def logs(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _whole(home: Path, identity: str) -> Iterator[str]:
-    for path in log_files(home, identity):
-        yield path.read_text(encoding="utf-8", errors="replace")
-
-
-def _followed(reader: Reader, identity: str) -> Iterator[str]:
-    """The log as it is, then what is added, in whichever part, until the experiment has ended."""
-    for path in log_files(reader.home, identity)[:-1]:
-        yield path.read_text(encoding="utf-8", errors="replace")
-    newest, ended = log_file(reader.home, identity), False
-    file: TextIO | None = None
-    with ExitStack() as stack:
+def _read(reader: Reader, identity: str, *, follow: bool) -> Iterator[str]:
+    """The log as it is, then what is added until the experiment has ended."""
+    with LogTail(reader.home, identity) as tail:
+        ended = False
         while True:
-            if file is not None:
-                yield file.read()
-            if newest.exists() and (file is None or newest.stat().st_ino != os.fstat(file.fileno()).st_ino):
-                stack.close()
-                file = stack.enter_context(newest.open(encoding="utf-8", errors="replace"))
-                yield file.read()
-            if ended:
+            yield tail.read()
+            if ended or not follow:
                 return
             record = reader.experiment(identity)
             # One more look after the end: the last lines may have come since.

@@ -161,6 +161,12 @@ class LabRunning(LabEvidence):
         else:
             ask_more(self.lab, self.live.experiment, partial(self.look, now=True))
 
+    def action_output(self) -> None:
+        """Show the experiment's log."""
+        from tuilab.tui.screens.log import show_log
+
+        show_log(self.lab, self.live.experiment if self.live is not None else None)
+
     def action_stop(self) -> None:
         """Ask, then stop the running experiment."""
         if self.live is None or not self.running:

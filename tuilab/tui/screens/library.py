@@ -46,6 +46,7 @@ class LibraryScreen(Screen[None]):
             show=False,
             tooltip="Open a preset file by its path, or a share line",
         ),
+        Binding("O", "output", "Log", id="library.output", show=False, tooltip="The log of the selected experiment"),
         Binding("slash", "filter", "Filter", id="library.filter", tooltip="Show only what contains a text"),
         Binding("d,delete", "delete", "Delete", id="library.delete", tooltip="Delete the selected experiment"),
         Binding("tab", "app.focus_next", "Next list", show=False, id="library.next", tooltip="Go to the other list"),
@@ -228,6 +229,15 @@ class LibraryScreen(Screen[None]):
 
         empty = Comparison(title="New comparison", task=Spirals(), candidates=(Candidate(name="linear"),))
         self.lab.open_comparison(empty, "")
+
+    def action_output(self) -> None:
+        """Show the log of the selected experiment."""
+        from tuilab.tui.screens.log import show_log
+
+        if self.selected_experiment is None:
+            self.notify("choose one of the past experiments first; its log is what it said", timeout=3)
+        else:
+            show_log(self.lab, self.selected_experiment)
 
     def action_delete(self) -> None:
         """Ask, then delete the selected experiment with all its runs."""
