@@ -1,6 +1,7 @@
 """What the machine has left, what of it is the lab's, and whether a comparison fits."""
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.runner.lab import comparison, until
 from tuilab.runner import client
-from tuilab.runner.fit import ENGINE_BYTES, misfit, need_of
+from tuilab.runner.fit import ENGINE_BYTES, demands_of, misfit, shortage
 from tuilab.runner.resources import GIB, Gpu, Monitor, Resources, strip
 from tuilab.runner.setting import setting_of
 from tuilab.spec.errors import LabError
@@ -115,32 +116,48 @@ def setting(stack="100 relu", **training):
 
 def test_a_run_needs_parameters_four_times_and_activations_twice():
     one = setting("10 relu", batch_size=16)
-    need = need_of(one.counts[0], one.trainings[0], one.task)
+    need = demands_of(one)[0].need
     assert need.parameters == 4 * 4 * (2 * 10 + 10 + 10 * 2 + 2)
     assert need.activations == 4 * 2 * one.counts[0].activations * 16
     assert need.data == 4 * 2 * 64
-    assert misfit(one, need.total, "free") is None
-    assert misfit(one, need.total - 1, "free") is not None
+    assert misfit(demands_of(one), need.total, "free") is None
+    assert misfit(demands_of(one), need.total - 1, "free") is not None
 
 
 def test_a_batch_that_would_fit_is_named_and_does():
     large = setting("1000 relu", batch_size=64)
-    need = need_of(large.counts[0], large.trainings[0], large.task)
+    need = demands_of(large)[0].need
     available = need.total - need.activations // 2
-    said = misfit(large, available, "free")
+    said = misfit(demands_of(large), available, "free")
     assert said is not None
     assert "candidate only needs about" in said
     assert said.endswith("; a batch_size of at most 32 fits")
-    assert misfit(setting("1000 relu", batch_size=32), available, "free") is None
-    assert misfit(setting("1000 relu", batch_size=34), available, "free") is not None
+    assert misfit(demands_of(setting("1000 relu", batch_size=32)), available, "free") is None
+    assert misfit(demands_of(setting("1000 relu", batch_size=34)), available, "free") is not None
 
 
 def test_a_network_that_would_fit_is_named():
     large = setting("3000 relu 3000 relu", batch_size=1)
-    said = misfit(large, ENGINE_BYTES + 2**20, "in this machine")
+    said = misfit(demands_of(large), ENGINE_BYTES + 2**20, "in this machine")
     assert said is not None
     assert "in this machine; a network of about 65,000 parameters fits (it has 9,018,002)" in said
-    assert str(misfit(large, ENGINE_BYTES // 2, "free")).endswith("not even the smallest network fits there")
+    assert str(misfit(demands_of(large), ENGINE_BYTES // 2, "free")).endswith(
+        "not even the smallest network fits there"
+    )
+
+
+def test_where_auto_takes_a_gpu_its_memory_counts():
+    large = demands_of(setting("3000 relu 3000 relu"))
+    full = Gpu(0, "full", None, 79 * GIB, 80 * GIB, None, None, None)
+    free = Gpu(1, "free", None, 2**20, GIB // 4, None, None, None)
+    now = Resources(0, 1, 0, 2**40, 2**40, 0, (full, free))
+    assert shortage(large, now, "auto", worth_a_gpu=False) is None
+    assert shortage(large, now, "auto", worth_a_gpu=True) is None
+    assert "free on cuda:1" in str(shortage(large, now, "cuda:1", worth_a_gpu=True))
+    assert "free on cuda:0" in str(
+        shortage(large, replace(now, gpus=(replace(full, memory_used=80 * GIB),)), "auto", worth_a_gpu=True)
+    )
+    assert shortage(large, replace(now, gpus=()), "auto", worth_a_gpu=True) is None
 
 
 def test_what_no_machine_holds_is_refused_before_anything_is_written(lab):

@@ -36,7 +36,8 @@ def check(comparison: Comparison, device: str = "auto") -> None:
     from psutil import virtual_memory
 
     from tuilab.analysis.budget import check_budget
-    from tuilab.runner.fit import misfit
+    from tuilab.runner.allowance import memory_allowance
+    from tuilab.runner.fit import demands_of, misfit
     from tuilab.runner.setting import setting_of
     from tuilab.runner.slots import check_device
 
@@ -44,7 +45,9 @@ def check(comparison: Comparison, device: str = "auto") -> None:
     setting = setting_of(comparison)
     problem = check_budget(comparison, setting.totals)
     if problem is None and not device.startswith("cuda"):
-        problem = misfit(setting, virtual_memory().total, "in this machine")
+        memory = virtual_memory()
+        total, _ = memory_allowance(memory.total, memory.available)
+        problem = misfit(demands_of(setting), total, "in this machine")
     if problem is not None:
         raise LabError(problem)
 
@@ -56,16 +59,12 @@ def shortage(home: Path, comparison: Comparison, device: str = "auto") -> str | 
         LabError: when a network does not fit the task, or a file cannot be read.
 
     """
-    from tuilab.runner.fit import misfit
+    from tuilab.runner import fit
     from tuilab.runner.resources import Monitor
     from tuilab.runner.setting import setting_of
 
-    setting, now = setting_of(comparison), Monitor(home).look()
-    if device.startswith("cuda"):
-        wanted = [gpu for gpu in now.gpus if device in ("cuda", f"cuda:{gpu.index}")]
-        free = [(gpu.memory_total - gpu.memory_used, f"free on cuda:{gpu.index}") for gpu in wanted]
-        return misfit(setting, *max(free)) if free else None
-    return misfit(setting, now.memory_available, "free")
+    setting = setting_of(comparison)
+    return fit.shortage(fit.demands_of(setting), Monitor(home).look(), device, worth_a_gpu=setting.worth_a_gpu)
 
 
 def create_experiment(home: Path, comparison: Comparison, source: str = "", device: str = "auto") -> str:

@@ -1,5 +1,6 @@
 """Everything about a comparison that stays the same while it runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuilab.analysis.counting import NetworkCount, count
@@ -47,11 +48,15 @@ class Setting:
     @property
     def worth_a_gpu(self) -> bool:
         """Whether a step of the largest candidate's group is more arithmetic than overhead on a GPU."""
-        replicas = self.comparison.protocol.final_seeds
-        return any(
-            count.macs * batch_of(training.batch_size, self.task) * replicas >= GPU_WORTH
-            for count, training in zip(self.counts, self.trainings, strict=True)
-        )
+        return worth_a_gpu(self.counts, self.trainings, self.task, self.comparison.protocol.final_seeds)
+
+
+def worth_a_gpu(counts: Sequence[NetworkCount], trainings: Sequence[Training], task: TaskFacts, replicas: int) -> bool:
+    """Whether a step of some candidate's group of so many replicas is more arithmetic than overhead on a GPU."""
+    return any(
+        one.macs * batch_of(training.batch_size, task) * replicas >= GPU_WORTH
+        for one, training in zip(counts, trainings, strict=True)
+    )
 
 
 def setting_of(comparison: Comparison) -> Setting:

@@ -25,6 +25,7 @@ from tuilab.tui.numbers import exact
 from tuilab.tui.plot import ChartData
 from tuilab.tui.screens.lab_budget import LabBudget
 from tuilab.tui.screens.lab_files import LabFiles
+from tuilab.tui.screens.lab_fit import LabFit, shortage_lines
 from tuilab.tui.screens.lab_insight import LabInsight
 from tuilab.tui.screens.lab_keys import LAB_KEYS
 from tuilab.tui.screens.lab_rows import LabRows
@@ -50,7 +51,7 @@ class PaneChart(Chart, can_focus=True):
     """
 
 
-class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
+class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning):
     """One main screen that joins building and watching; every pane zooms to full."""
 
     CSS_PATH = "lab.tcss"
@@ -200,9 +201,12 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFiles, LabRunning):
         facts = fact_lines(bench.selected, bench.counts[bench.selected], width)
         insights = self.insights(bench)
         early = message_lines(self.live.experiment, width) if self.live is not None else ()
-        view.rows = Text((*early, *insight_lines(insights, width), *facts))
-        self.set_class(bool(insights), "-warned")
-        self.query_one("#warning", LineView).rows = Text(warning_lines(insights, max(20, self.size.width - 2)))
+        short = None if self.running else self.shortage(bench)
+        view.rows = Text((*early, *shortage_lines(short, width), *insight_lines(insights, width), *facts))
+        self.set_class(bool(insights or short), "-warned")
+        whole = max(20, self.size.width - 2)
+        warning = tuple(shortage_lines(short, whole)) or warning_lines(insights, whole)
+        self.query_one("#warning", LineView).rows = Text(warning)
 
     def _show_table(self) -> None:
         bench, live = self.shown, self.live
