@@ -20,9 +20,9 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, ComposeResult
 from textual.screen import Screen
 
+from tuilab.store.curves import Curves
 from tuilab.store.records import Point
 from tuilab.tui.canvas import Glyphs
-from tuilab.tui.curves import Curves
 from tuilab.tui.plot import ChartData, Series, SeriesKind, draw
 from tuilab.tui.tight import TightUpdate
 from tuilab.tui.widgets.chart import Chart

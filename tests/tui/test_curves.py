@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t
 
+from tuilab.analysis.buckets import CAPACITY, FEW, Curve, HalvingBuckets
+from tuilab.store.curves import Curves
 from tuilab.store.records import Point
-from tuilab.tui.curves import CAPACITY, FEW, Curve, Curves, HalvingBuckets
 
 VALUES = st.floats(1e-6, 1e6) | st.none()
 POINTS = st.lists(st.tuples(st.integers(0, 500), VALUES), min_size=1, max_size=120)

@@ -3,7 +3,7 @@
 import stat
 import threading
 import time
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,7 +112,7 @@ def test_points_read_in_pieces_are_the_points_that_were_written(tmp_path, values
             assert len(batch) <= limit
             read += batch
             after = batch[-1].rowid
-    assert [NewPoint(*astuple(point)[1:]) for point in read] == written
+    assert [NewPoint(*point[1:]) for point in read] == written
     assert [point.rowid for point in read] == list(range(1, len(written) + 1))
 
 

@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -71,7 +70,7 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_was_committed(tmp_path
         assert len(points) % 7 == 0
         assert len(points) >= committed
         expected = points_of(1, range(len(points)))
-        assert [NewPoint(*astuple(point)[1:]) for point in points] == expected
+        assert [NewPoint(*point[1:]) for point in points] == expected
         start_step = len(points)
     with connect(store_file(tmp_path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"

@@ -4,6 +4,9 @@ import json
 import sqlite3
 import threading
 import time
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,21 +14,22 @@ from typing import Self
 from tuilab.analysis.result import Result
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError, printable
+from tuilab.store.batches import Columns, batches, points_of
+from tuilab.store.curves import Curves
 from tuilab.store.home import experiment_lock, store_file
 from tuilab.store.locks import LAST_WORD, is_held, read_note
 from tuilab.store.records import ExperimentRecord, Point, RunRecord, Status
+from tuilab.store.reduction import CurveKey, read_curves
 from tuilab.store.rows import (
     LOST_MESSAGE,
     SELECT_EXPERIMENTS,
-    SELECT_POINTS,
     SELECT_RUNS,
     comparison_from_text,
     experiment_record,
-    point,
     result_from_text,
     run_record,
 )
-from tuilab.store.schema import MIGRATIONS, POINT_BITS, StoreError, connect, create, readable, told, version_of
+from tuilab.store.schema import MIGRATIONS, StoreError, connect, create, readable, told, version_of
 
 LAUNCH_SECONDS = 8.0
 """How long a runner may take from its start until it holds its experiment's lock."""
@@ -122,25 +126,39 @@ class Reader:
 
     def points(self, identity: str, after: int = 0, limit: int = 50_000) -> list[Point]:
         """At most ``limit`` points of the experiment beyond rowid ``after``, in the order in which they came."""
-        with self._turn:
-            number = self._number(identity)
-            base = number << POINT_BITS
-            found = self._query(
-                SELECT_POINTS + " WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
-                (base + after, base + (1 << POINT_BITS), limit),
-            )
-        with readable(self.path):
-            return [point(row, base) for row in found]
+        found: list[Point] = []
+        with closing(self._batches(identity, after)) as pieces:
+            for first, columns in pieces:
+                found += islice(points_of(first, columns), limit - len(found))
+                if len(found) == limit:
+                    break
+        return found
+
+    def curves(self, identity: str) -> tuple[int, Mapping[CurveKey, Curves]]:
+        """The reduced copy of the experiment's points: the rowid of the last of them, 0 for none, and the curves."""
+        with self._turn, told(self.path), readable(self.path):
+            connection = self._open()
+            if connection is None:
+                return 0, {}
+            connection.execute("BEGIN")
+            try:
+                row = connection.execute("SELECT number, reduced FROM experiments WHERE id = ?", (identity,)).fetchone()
+                return (0, {}) if row is None else (row["reduced"], read_curves(connection, row["number"]))
+            finally:
+                connection.execute("COMMIT")
 
     def last_steps(self, identity: str) -> dict[int, int]:
         """The last step of each run of the experiment that has a point, by the run's id."""
-        with self._turn:
-            base = self._number(identity) << POINT_BITS
-            found = self._query(
-                "SELECT run, max(step) AS step FROM points WHERE id > ? AND id < ? GROUP BY run",
-                (base, base + (1 << POINT_BITS)),
-            )
-        return {row["run"]: row["step"] for row in found}
+        last: dict[int, int] = {}
+        for _, columns in self._batches(identity, 0):
+            last |= zip(columns.runs, columns.steps, strict=True)
+        return last
+
+    def _batches(self, identity: str, after: int) -> Generator[tuple[int, Columns]]:
+        with self._turn, told(self.path), readable(self.path):
+            number, connection = self._number(identity), self._open()
+            if connection is not None:
+                yield from batches(connection, number, after)
 
     def environment(self, identity: str) -> dict[str, str]:
         """What the experiment ran on: versions, platform, devices; empty until it has begun."""

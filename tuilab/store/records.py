@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from tuilab.analysis.result import Result
 from tuilab.spec.comparison import Comparison
@@ -106,8 +107,7 @@ class RunRecord:
     """Of a final run whose protocol asks for them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """Losses of one run at one step."""
 
     rowid: int
@@ -128,8 +128,7 @@ class NewRun:
     lr: float
 
 
-@dataclass(frozen=True, slots=True)
-class NewPoint:
+class NewPoint(NamedTuple):
     """A point to be remembered, before the store has given it a rowid."""
 
     run: int

@@ -8,13 +8,12 @@ from tuilab.analysis.result import Result, result_from_json, result_to_json
 from tuilab.spec.comparison import Comparison, dump
 from tuilab.spec.errors import printable
 from tuilab.spec.probes import Probes
-from tuilab.store.records import ExperimentRecord, Phase, Point, Progress, RunRecord, Status
+from tuilab.store.records import ExperimentRecord, Phase, Progress, RunRecord, Status
 
 SELECT_EXPERIMENTS = """SELECT number, id, source, status, message, created, launched, claimed, started, ended,
     heartbeat, device, planned_steps, done_steps, result, comparison, added_seeds FROM experiments"""
 SELECT_RUNS = """SELECT id, candidate, phase, seed_index, lr, status, step, reason, train_loss, train_metric, val_loss,
     val_metric, test_loss, test_metric, dead_fraction, seconds, probes FROM runs"""
-SELECT_POINTS = "SELECT id, run, step, train_loss, eval_loss, metric FROM points"
 UPDATE_PROGRESS = """UPDATE experiments SET status = :status, message = :message, started = :started, ended = :ended,
     device = :device, planned_steps = :planned_steps, done_steps = :done_steps WHERE number = :number"""
 UPDATE_RESULT = "UPDATE experiments SET result = ? WHERE number = ?"
@@ -83,19 +82,6 @@ def run_record(row: sqlite3.Row) -> RunRecord:
         "probes": probes,
     }
     return RunRecord(**{**values, **kinds})
-
-
-def point(row: sqlite3.Row, base: int) -> Point:
-    """A row of ``SELECT_POINTS`` as a value; ``base`` is the key before the experiment's first point.
-
-    Raises:
-        ValueError: when the row holds nonsense.
-
-    """
-    key, run, step, train_loss, eval_loss, metric = row
-    if type(run) is not int or type(step) is not int:
-        raise ValueError(f"point {key - base} is of run {run!r} and step {step!r}")
-    return Point(key - base, run, step, train_loss, eval_loss, metric)
 
 
 def experiment_record(

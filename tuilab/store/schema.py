@@ -2,20 +2,23 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from tuilab.spec.errors import LabError
+from tuilab.store.batches import pack_rows
 from tuilab.store.locks import FileLock
+from tuilab.store.reduction import reduce_all
 
 BUSY_SECONDS = 5.0
 """How long a statement waits for another process's transaction."""
-POINT_BITS = 40
-"""A point's key is (experiment number << POINT_BITS) + its position: the points of an experiment lie side by side
-in the order in which they came, without an index of their own."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
+Statement: TypeAlias = str | Callable[[sqlite3.Connection], None]
+"""What changes a schema: SQL, or work on a connection that is in a transaction."""
+
+MIGRATIONS: tuple[tuple[Statement, ...], ...] = (
     (
         """CREATE TABLE experiments (
             number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -76,6 +79,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("ALTER TABLE runs ADD COLUMN probes TEXT",),
     ("ALTER TABLE experiments ADD COLUMN added_seeds INTEGER NOT NULL DEFAULT 0",),
+    (
+        "CREATE TABLE batches (id INTEGER PRIMARY KEY, count INTEGER NOT NULL, data BLOB NOT NULL)",
+        """CREATE TABLE curves (
+            experiment INTEGER NOT NULL REFERENCES experiments(number) ON DELETE CASCADE,
+            candidate INTEGER NOT NULL,
+            lr REAL,
+            data BLOB NOT NULL
+        )""",
+        "CREATE INDEX curves_of_experiment ON curves(experiment, candidate)",
+        "ALTER TABLE experiments ADD COLUMN reduced INTEGER NOT NULL DEFAULT 0",
+        pack_rows,
+        "DROP TABLE points",
+        reduce_all,
+    ),
 )
 """Each step leads from the schema version of its index to the next. Steps are never changed, only added."""
 
@@ -213,7 +230,7 @@ def create(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def migrate(connection: sqlite3.Connection, path: Path, steps: tuple[tuple[str, ...], ...]) -> None:
+def migrate(connection: sqlite3.Connection, path: Path, steps: tuple[tuple[Statement, ...], ...]) -> None:
     """Bring the schema up to ``len(steps)``, all steps in one transaction, after copying a store that has another.
 
     Raises:
@@ -232,7 +249,10 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: tuple[tuple[str, 
             version = version_of(connection, path)
             for step in steps[version:]:
                 for statement in step:
-                    connection.execute(statement)
+                    if isinstance(statement, str):
+                        connection.execute(statement)
+                    else:
+                        statement(connection)
             connection.execute(f"PRAGMA user_version={len(steps)}")
             connection.execute("COMMIT")
         except BaseException:

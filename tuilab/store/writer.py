@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Self
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.seeds import more_seeds
+from tuilab.store.batches import POINT_BITS, first_free, insert
 from tuilab.store.home import checkpoint_folder, experiment_lock, log_files, make_home, store_file
 from tuilab.store.ids import new_id
 from tuilab.store.locks import FileLock
 from tuilab.store.records import DIVERGED, Command, NewPoint, NewRun, Progress, RunRecord, SentCommand, Status
+from tuilab.store.reduction import bring_up_to_date
 from tuilab.store.rows import (
     ADD_SEEDS,
     REOPEN_EXPERIMENT,
@@ -30,7 +32,7 @@ from tuilab.store.rows import (
     result_to_text,
     run_values,
 )
-from tuilab.store.schema import POINT_BITS, create, told
+from tuilab.store.schema import create, told
 
 if TYPE_CHECKING:
     from tuilab.analysis.result import Result
@@ -200,20 +202,17 @@ class Writer:
         """
         with self._transaction() as connection:
             number = self._number(experiment)
-            first = _first_free(connection, number)
-            connection.executemany(
-                "INSERT INTO points (id, run, step, train_loss, eval_loss, metric) VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    (first + place, one.run, one.step, one.train_loss, one.eval_loss, one.metric)
-                    for place, one in enumerate(points)
-                ),
-            )
+            if points:
+                insert(connection, first_free(connection, number), points)
             connection.executemany(UPDATE_RUN, map(run_values, runs))
             connection.execute("UPDATE experiments SET heartbeat = ? WHERE number = ?", (time.time(), number))
             if progress is not None:
                 connection.execute(UPDATE_PROGRESS, progress_values(progress, number))
                 if (experiment, progress.result) != self._result:
                     connection.execute(UPDATE_RESULT, (result_to_text(progress.result), number))
+            ended = progress is not None and progress.status.ended
+            if points or ended:
+                bring_up_to_date(connection, number, at_once=ended)
         if progress is not None:
             self._result = experiment, progress.result
 
@@ -255,7 +254,7 @@ class Writer:
             with self._transaction() as connection:
                 number = self._number(experiment)
                 base = number << POINT_BITS
-                connection.execute("DELETE FROM points WHERE id BETWEEN ? AND ?", (base, base + (1 << POINT_BITS) - 1))
+                connection.execute("DELETE FROM batches WHERE id BETWEEN ? AND ?", (base, base + (1 << POINT_BITS) - 1))
                 connection.execute("DELETE FROM experiments WHERE number = ?", (number,))
             for part in log_files(self.home, experiment):
                 part.unlink(missing_ok=True)
@@ -283,14 +282,6 @@ class Writer:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-
-
-def _first_free(connection: sqlite3.Connection, number: int) -> int:
-    base = number << POINT_BITS
-    newest: int | None = connection.execute(
-        "SELECT max(id) FROM points WHERE id BETWEEN ? AND ?", (base, base + (1 << POINT_BITS) - 1)
-    ).fetchone()[0]
-    return (base if newest is None else newest) + 1
 
 
 def _fresh(identity: int, run: NewRun) -> RunRecord:

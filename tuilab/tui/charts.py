@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from tuilab.analysis.buckets import FEW, Band, HalvingBuckets
 from tuilab.spec.task import Csv, TaskFacts, facts
 from tuilab.spec.training import Loss
+from tuilab.store.curves import Curves
 from tuilab.store.records import Phase
-from tuilab.tui.curves import FEW, Band, Curves, HalvingBuckets
 from tuilab.tui.live import LiveState
 from tuilab.tui.plot import ChartData, Series, SeriesKind
 

@@ -2,18 +2,16 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tuilab.runner.plan import planned_steps
 from tuilab.spec.comparison import LETTERS
+from tuilab.store.curves import Curves
 from tuilab.store.records import ExperimentRecord, Phase, Point, RunRecord, Status
-from tuilab.tui.curves import Curves
+from tuilab.store.reduction import CurveKey
 
 _WINDOW = 10.0
 """Seconds over which the rate of steps is taken."""
-
-CurveKey = tuple[int, float | None]
-"""A candidate's index, and the learning rate of its tuning runs; None for its final runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +114,11 @@ class LiveState:
 def empty(experiment: ExperimentRecord) -> LiveState:
     """An experiment of which nothing is known but its record."""
     return reduce(LiveState(experiment), experiment, (), (), now=experiment.created)
+
+
+def restored(state: LiveState, last_rowid: int, curves: Mapping[CurveKey, Curves]) -> LiveState:
+    """A state that has taken no points in yet, with the store's reduced copy of those up to ``last_rowid``."""
+    return replace(state, last_rowid=last_rowid, curves=curves)
 
 
 def reduce(

@@ -12,14 +12,14 @@ from tuilab.spec.errors import LabError
 from tuilab.store.records import Status
 from tuilab.tui.background import in_background
 from tuilab.tui.bench import kept
-from tuilab.tui.live import empty, reduce
+from tuilab.tui.live import empty, reduce, restored
 from tuilab.tui.screens.lab_evidence import LabEvidence
 from tuilab.tui.start import over_ssh
 from tuilab.tui.widgets.machine_strip import MachineStrip
 
 POLL_SECONDS = 0.1
 """Between two looks at the store's version while something runs."""
-_ROWS_A_LOOK = 6_000
+_ROWS_A_LOOK = 20_000
 _SURE_SECONDS = 2.0
 """After which the experiment is asked for even where nobody has written: its runner may be gone."""
 
@@ -62,7 +62,8 @@ class LabRunning(LabEvidence):
         reader, identity = self.lab.reader, self.live.experiment.id
         try:
             record = reader.experiment(identity)
-            points = reader.points(identity, self.live.last_rowid, _ROWS_A_LOOK)
+            state = self.live if self.live.last_rowid else restored(self.live, *reader.curves(identity))
+            points = reader.points(identity, state.last_rowid, _ROWS_A_LOOK)
             runs = reader.runs(identity)
         except LabError as error:
             self.notify(str(error), severity="error", title="The store cannot be read")
@@ -75,7 +76,7 @@ class LabRunning(LabEvidence):
         self._more = len(points) == _ROWS_A_LOOK
         self._follow_comparison(self.live.experiment.comparison, record.comparison)
         ran = self.running
-        self.live = reduce(self.live, record, runs, points)
+        self.live = reduce(state, record, runs, points)
         self._obey_clock()
         if ran and not self.running:
             self.lab.warm_up()

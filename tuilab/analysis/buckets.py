@@ -1,11 +1,11 @@
 """Curves in constant memory: buckets of steps whose width doubles when they run out."""
 
 import math
+import struct
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
-
-from tuilab.store.records import Point
+from typing import Literal, NamedTuple, Self, cast
 
 CAPACITY = 1024
 Band = Literal["interval", "range"]
@@ -16,6 +16,9 @@ _TINY = 1e-10
 """What counts as zero on a log scale: a float32 loss that is exactly 0 was below about 1e-8, not below everything."""
 _LARGEST = 700.0
 """The logarithm of a number that a float still holds."""
+_HEAD = struct.Struct("<qq")
+"""How buckets begin as bytes: the binary logarithm of their width, and their number."""
+_COLUMNS = 8
 
 
 class Curve(NamedTuple):
@@ -53,14 +56,14 @@ class HalvingBuckets:
         """Empty buckets of one step each."""
         self.capacity = capacity
         self._shift = 0
-        self._steps: list[int] = []
-        self._counts: list[int] = []
-        self._sums: list[float] = []
-        self._squares: list[float] = []
-        self._log_sums: list[float] = []
-        self._log_squares: list[float] = []
-        self._lows: list[float] = []
-        self._highs: list[float] = []
+        self._steps = array("q")
+        self._counts = array("q")
+        self._sums = array("d")
+        self._squares = array("d")
+        self._log_sums = array("d")
+        self._log_squares = array("d")
+        self._lows = array("d")
+        self._highs = array("d")
 
     @property
     def width(self) -> int:
@@ -80,15 +83,40 @@ class HalvingBuckets:
         """Buckets that can change independently."""
         other = HalvingBuckets(self.capacity)
         other._shift = self._shift
-        other._steps = self._steps.copy()
-        other._counts = self._counts.copy()
-        other._sums = self._sums.copy()
-        other._squares = self._squares.copy()
-        other._log_sums = self._log_sums.copy()
-        other._log_squares = self._log_squares.copy()
-        other._lows = self._lows.copy()
-        other._highs = self._highs.copy()
+        other._steps = self._steps[:]
+        other._counts = self._counts[:]
+        other._sums = self._sums[:]
+        other._squares = self._squares[:]
+        other._log_sums = self._log_sums[:]
+        other._log_squares = self._log_squares[:]
+        other._lows = self._lows[:]
+        other._highs = self._highs[:]
         return other
+
+    def to_bytes(self) -> bytes:
+        """Everything that the buckets hold, for ``from_bytes``."""
+        return _HEAD.pack(self._shift, len(self._counts)) + b"".join(column.tobytes() for column in self._columns())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The buckets that ``to_bytes`` wrote.
+
+        Raises:
+            ValueError: when it did not write these bytes.
+
+        """
+        found = cls()
+        shift, count = _HEAD.unpack_from(data) if len(data) >= _HEAD.size else (-1, -1)
+        if not (0 <= shift < 64 and 0 <= count <= CAPACITY and len(data) == _HEAD.size + 8 * _COLUMNS * count):
+            raise ValueError(f"{len(data)} bytes are not {count} buckets")
+        found._shift = shift
+        for place, column in enumerate(found._columns()):
+            column.frombytes(data[_HEAD.size + 8 * count * place : _HEAD.size + 8 * count * (place + 1)])
+        return found
+
+    def _columns(self) -> "tuple[array[int] | array[float], ...]":
+        floats = self._sums, self._squares, self._log_sums, self._log_squares, self._lows, self._highs
+        return self._steps, self._counts, *floats
 
     def add(self, step: int, value: float | None) -> None:
         """Add one value."""
@@ -105,9 +133,16 @@ class HalvingBuckets:
         if not steps:
             return
         self._reach(max(steps))
-        shift, log, inf = self._shift, math.log, math.inf
+        finite = _finite(values)
+        if finite is not None and sorted(steps) == list(steps):
+            self._extend_sorted(steps, finite)
+        else:
+            self._extend_singly(steps, values)
+        self._trim()
+
+    def _extend_singly(self, steps: Sequence[int], values: Sequence[float | None]) -> None:
+        shift, inf = self._shift, math.inf
         kept, counts, lows, highs = self._steps, self._counts, self._lows, self._highs
-        sums, squares, log_sums, log_squares = self._sums, self._squares, self._log_sums, self._log_squares
         for step, value in zip(steps, values, strict=True):
             if value is None or not -inf < value < inf:
                 continue
@@ -118,15 +153,38 @@ class HalvingBuckets:
                 highs[at] = value
             if not counts[at]:
                 kept[at] = step
-            elif kept[at] != step:
-                continue
-            counts[at] += 1
-            sums[at] += value
-            squares[at] += value * value
+            if kept[at] == step:
+                self._sum_up(at, (value,))
+
+    def _extend_sorted(self, steps: Sequence[int], values: Sequence[float]) -> None:
+        """The same, bucket by bucket: many values of a bucket cost little more than one."""
+        start = 0
+        while start < len(steps):
+            at = steps[start] >> self._shift
+            end = bisect_left(steps, (at + 1) << self._shift, start)
+            span = values[start:end]
+            self._lows[at] = min(self._lows[at], min(span))
+            self._highs[at] = max(self._highs[at], max(span))
+            if not self._counts[at]:
+                self._steps[at] = steps[start]
+            first = bisect_left(steps, self._steps[at], start, end)
+            self._sum_up(at, values[first : bisect_right(steps, self._steps[at], first, end)])
+            start = end
+
+    def _sum_up(self, at: int, values: Sequence[float]) -> None:
+        """Count values of the step that a bucket keeps."""
+        log = math.log
+        total, squares = self._sums[at], self._squares[at]
+        log_total, log_squares = self._log_sums[at], self._log_squares[at]
+        for value in values:
+            total += value
+            squares += value * value
             logarithm = log(value if value > _TINY else _TINY)
-            log_sums[at] += logarithm
-            log_squares[at] += logarithm * logarithm
-        self._trim()
+            log_total += logarithm
+            log_squares += logarithm * logarithm
+        self._counts[at] += len(values)
+        self._sums[at], self._squares[at] = total, squares
+        self._log_sums[at], self._log_squares[at] = log_total, log_squares
 
     def curve(self, *, log: bool = False, band: Band = "range") -> Curve:
         """Mean over runs and band of each bucket that has values, at the step that it keeps.
@@ -163,14 +221,14 @@ class HalvingBuckets:
         while step >> self._shift >= self.capacity:
             self._shift += 1
             chosen = _fuller(self._counts)
-            self._steps = [self._steps[at] for at in chosen]
-            self._counts = [self._counts[at] for at in chosen]
-            self._sums = [self._sums[at] for at in chosen]
-            self._squares = [self._squares[at] for at in chosen]
-            self._log_sums = [self._log_sums[at] for at in chosen]
-            self._log_squares = [self._log_squares[at] for at in chosen]
-            self._lows = [min(self._lows[k : k + 2]) for k in range(0, len(self._lows), 2)]
-            self._highs = [max(self._highs[k : k + 2]) for k in range(0, len(self._highs), 2)]
+            self._steps = array("q", [self._steps[at] for at in chosen])
+            self._counts = array("q", [self._counts[at] for at in chosen])
+            self._sums = array("d", [self._sums[at] for at in chosen])
+            self._squares = array("d", [self._squares[at] for at in chosen])
+            self._log_sums = array("d", [self._log_sums[at] for at in chosen])
+            self._log_squares = array("d", [self._log_squares[at] for at in chosen])
+            self._lows = array("d", [min(self._lows[k : k + 2]) for k in range(0, len(self._lows), 2)])
+            self._highs = array("d", [max(self._highs[k : k + 2]) for k in range(0, len(self._highs), 2)])
         missing = (step >> self._shift) + 1 - len(self._counts)
         if missing > 0:
             self._steps.extend([0] * missing)
@@ -183,10 +241,8 @@ class HalvingBuckets:
     def _trim(self) -> None:
         """Drop the buckets at the end that got no value, so that the last one has some."""
         while self._counts and not self._counts[-1]:
-            for column in (self._sums, self._squares, self._log_sums, self._log_squares, self._lows, self._highs):
+            for column in self._columns():
                 column.pop()
-            self._steps.pop()
-            self._counts.pop()
 
 
 _T_975 = (math.inf, 12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157)
@@ -213,29 +269,14 @@ def _exponentials(values: Sequence[float]) -> list[float]:
     return [math.exp(value if value < _LARGEST else _LARGEST) for value in values]
 
 
+def _finite(values: Sequence[float | None]) -> Sequence[float] | None:
+    """The values, where all of them are known and finite."""
+    if None in values:
+        return None
+    known = cast("Sequence[float]", values)
+    return known if math.isfinite(sum(known)) else None
+
+
 def _fuller(counts: Sequence[int]) -> list[int]:
     """Of each two neighbours the place of the one with more runs; of equals the first."""
     return [max(range(k, min(k + 2, len(counts))), key=counts.__getitem__) for k in range(0, len(counts), 2)]
-
-
-@dataclass(frozen=True, slots=True)
-class Curves:
-    """What runs report over their steps, all runs together. Never changed: ``extended`` makes new ones."""
-
-    train_loss: HalvingBuckets
-    eval_loss: HalvingBuckets
-    metric: HalvingBuckets
-
-    @classmethod
-    def empty(cls) -> "Curves":
-        """Curves without points."""
-        return cls(HalvingBuckets(), HalvingBuckets(), HalvingBuckets())
-
-    def extended(self, points: Sequence[Point]) -> "Curves":
-        """These curves and some more points."""
-        steps = [point.step for point in points]
-        train_loss, eval_loss, metric = self.train_loss.copy(), self.eval_loss.copy(), self.metric.copy()
-        train_loss.extend(steps, [point.train_loss for point in points])
-        eval_loss.extend(steps, [point.eval_loss for point in points])
-        metric.extend(steps, [point.metric for point in points])
-        return Curves(train_loss, eval_loss, metric)

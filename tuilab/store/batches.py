@@ -1,0 +1,147 @@
+"""Points as the store keeps them: one row for all points of a transaction, column after column.
+
+A row for every point would take several times as long to write and to read.
+"""
+
+import sqlite3
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
+from math import isnan, nan
+from typing import NamedTuple, TypeVar
+
+from tuilab.store.records import NewPoint, Point
+
+POINT_BITS = 40
+"""A batch's key is (experiment number << POINT_BITS) + the position of its first point: the points of an experiment lie
+side by side in the order in which they came, without an index of their own."""
+_BYTES = 8
+"""Of every value."""
+_Column = TypeVar("_Column", "array[int]", "array[float]")
+
+
+class Columns(NamedTuple):
+    """Some points, column by column; a loss that is not known is NaN."""
+
+    runs: "array[int]"
+    steps: "array[int]"
+    train_loss: "array[float]"
+    eval_loss: "array[float]"
+    metric: "array[float]"
+
+    @classmethod
+    def empty(cls) -> "Columns":
+        """No points."""
+        return cls(array("q"), array("q"), array("d"), array("d"), array("d"))
+
+    def take(self, other: "Columns", places: Sequence[int]) -> None:
+        """Append those points of another that stand at these places."""
+        self.runs.extend([other.runs[at] for at in places])
+        self.steps.extend([other.steps[at] for at in places])
+        self.train_loss.extend([other.train_loss[at] for at in places])
+        self.eval_loss.extend([other.eval_loss[at] for at in places])
+        self.metric.extend([other.metric[at] for at in places])
+
+    def beyond(self, count: int) -> "Columns":
+        """All but the first ``count`` points."""
+        runs, steps, *losses = self
+        return Columns(runs[count:], steps[count:], *(column[count:] for column in losses))
+
+
+def pack(points: Sequence[NewPoint]) -> bytes:
+    """The points as ``unpack`` reads them."""
+    runs, steps, *losses = zip(*points, strict=True)
+    ints = _little(array("q", runs)).tobytes() + _little(array("q", steps)).tobytes()
+    return ints + b"".join(_little(_floats(column)).tobytes() for column in losses)
+
+
+def _floats(values: Sequence[float | None]) -> "array[float]":
+    try:
+        return array("d", values)  # type: ignore[arg-type]
+    except TypeError:
+        return array("d", [nan if value is None else value for value in values])
+
+
+def _little(column: _Column) -> _Column:
+    """The column with its least significant bytes first, as a store has them on every machine."""
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
+
+
+def unpack(data: bytes, count: int) -> Columns:
+    """The points that ``pack`` wrote.
+
+    Raises:
+        ValueError: when it did not write these bytes.
+
+    """
+    size = _BYTES * count
+    if count < 1 or len(data) != size * len(Columns._fields):
+        raise ValueError(f"{len(data)} bytes are not {count} points")
+    runs, steps, *losses = (data[start : start + size] for start in range(0, len(data), size))
+    return Columns(_filled(array("q"), runs), _filled(array("q"), steps), *(_filled(array("d"), one) for one in losses))
+
+
+def _filled(column: _Column, data: bytes) -> _Column:
+    column.frombytes(data)
+    return _little(column)
+
+
+def insert(connection: sqlite3.Connection, key: int, points: Sequence[NewPoint]) -> None:
+    """Append points; ``key`` is that of the first."""
+    connection.execute("INSERT INTO batches (id, count, data) VALUES (?, ?, ?)", (key, len(points), pack(points)))
+
+
+def first_free(connection: sqlite3.Connection, number: int) -> int:
+    """The key that the experiment's next point has."""
+    base = number << POINT_BITS
+    row = connection.execute(
+        "SELECT id + count FROM batches WHERE id > ? AND id < ? ORDER BY id DESC LIMIT 1",
+        (base, base + (1 << POINT_BITS)),
+    ).fetchone()
+    key: int = base + 1 if row is None else row[0]
+    return key
+
+
+def batches(connection: sqlite3.Connection, number: int, after: int) -> Iterator[tuple[int, Columns]]:
+    """The experiment's points beyond position ``after``, in their order: the position of the first, and the columns.
+
+    Raises:
+        ValueError: when what the store holds are no points.
+
+    """
+    base = number << POINT_BITS
+    rows = connection.execute(
+        "SELECT id, count, data FROM batches WHERE id < ? AND id >= coalesce("
+        "(SELECT max(id) FROM batches WHERE id > ? AND id <= ?), ?) ORDER BY id",
+        (base + (1 << POINT_BITS), base, base + after + 1, base + 1),
+    )
+    for key, count, data in rows:
+        columns, first = unpack(data, count), key - base
+        skip = max(0, after + 1 - first)
+        if skip < count:
+            yield first + skip, columns.beyond(skip) if skip else columns
+
+
+def points_of(first: int, columns: Columns) -> Iterator[Point]:
+    """The points one by one; ``first`` is the position of the first."""
+    losses = map(_with_none, columns[2:])
+    positions = range(first, first + len(columns.runs))
+    return map(Point._make, zip(positions, columns.runs, columns.steps, *losses, strict=True))
+
+
+def _with_none(column: "array[float]") -> Sequence[float | None]:
+    """The column with None for NaN; a sum that is not NaN says that there is none."""
+    return [None if isnan(value) else value for value in column] if isnan(sum(column)) else column
+
+
+def pack_rows(connection: sqlite3.Connection) -> None:
+    """Bring the points of a store that has a row for each into batches."""
+    rows = connection.execute("SELECT id, run, step, train_loss, eval_loss, metric FROM points ORDER BY id")
+    while found := rows.fetchmany(10_000):
+        start = 0
+        for end in range(1, len(found) + 1):
+            if end == len(found) or found[end][0] != found[end - 1][0] + 1:
+                insert(connection, found[start][0], [NewPoint(*row[1:]) for row in found[start:end]])
+                start = end

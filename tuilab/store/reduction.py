@@ -1,0 +1,69 @@
+"""The reduced copy of an experiment's points: its curves, so that opening it need not read every point."""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from tuilab.store.batches import POINT_BITS, Columns, batches, first_free
+from tuilab.store.curves import Curves
+from tuilab.store.records import Phase
+
+REDUCE_POINTS = 16_384
+"""Points beyond the copy from which it is brought up to date; for a long experiment a sixteenth of those in it."""
+
+CurveKey: TypeAlias = tuple[int, float | None]
+"""A candidate's index, and the learning rate of its tuning runs; None for its final runs."""
+
+
+def bring_up_to_date(connection: sqlite3.Connection, number: int, *, at_once: bool = False) -> None:
+    """Take the experiment's new points into its reduced copy, when there are enough of them or ``at_once``."""
+    query = "SELECT reduced FROM experiments WHERE number = ?"
+    reduced: int = connection.execute(query, (number,)).fetchone()[0]
+    fresh = first_free(connection, number) - (number << POINT_BITS) - 1 - reduced
+    if fresh > 0 and (at_once or fresh >= max(REDUCE_POINTS, reduced // 16)):
+        _take_in(connection, number, reduced)
+        connection.execute("UPDATE experiments SET reduced = ? WHERE number = ?", (reduced + fresh, number))
+
+
+def _take_in(connection: sqlite3.Connection, number: int, reduced: int) -> None:
+    """Bring the curves of those runs up to date that have points beyond position ``reduced``."""
+    keys: dict[int, CurveKey] = {
+        run: (candidate, None if phase == Phase.FINAL.value else lr)
+        for run, candidate, phase, lr in connection.execute(
+            "SELECT id, candidate, phase, lr FROM runs WHERE experiment = ?", (number,)
+        )
+    }
+    rows: dict[CurveKey, Columns] = {key: Columns.empty() for key in keys.values()}
+    for _, columns in batches(connection, number, reduced):
+        places: dict[CurveKey, list[int]] = {key: [] for key in rows}
+        place = {run: places[key] for run, key in keys.items()}
+        for at, run in enumerate(columns.runs):
+            if run in place:
+                place[run].append(at)
+        for key, found in places.items():
+            rows[key].take(columns, found)
+    known = read_curves(connection, number)
+    for key, new in rows.items():
+        if new.steps:
+            curves = known.get(key) or Curves.empty()
+            curves.extend(new.steps, new.train_loss, new.eval_loss, new.metric)
+            where = (number, *key)
+            connection.execute("DELETE FROM curves WHERE experiment = ? AND candidate = ? AND lr IS ?", where)
+            connection.execute("INSERT INTO curves VALUES (?, ?, ?, ?)", (*where, curves.to_bytes()))
+
+
+def read_curves(connection: sqlite3.Connection, number: int) -> Mapping[CurveKey, Curves]:
+    """The reduced copy.
+
+    Raises:
+        ValueError: when what the store holds are no curves.
+
+    """
+    rows = connection.execute("SELECT candidate, lr, data FROM curves WHERE experiment = ?", (number,))
+    return {(candidate, lr): Curves.from_bytes(data) for candidate, lr, data in rows}
+
+
+def reduce_all(connection: sqlite3.Connection) -> None:
+    """Make the reduced copy of every experiment."""
+    for (number,) in connection.execute("SELECT number FROM experiments").fetchall():
+        bring_up_to_date(connection, number, at_once=True)
