@@ -139,12 +139,12 @@ def test_an_affine_network_is_one_region():
     assert regions_on_plane([(np.eye(2), np.zeros(2))], np.zeros(2), np.array([1.0, 0]), np.array([0, 1.0])) == 1
 
 
-def test_three_thousand_regions_are_counted_within_a_second():
+def test_three_thousand_regions_are_counted_within_about_a_second_of_processor_time():
     network = random_network([40, 40, 40], 2, 1)
-    began = time.perf_counter()
+    began = time.process_time()
     found = regions_on_plane(network, np.array([-5.0, -5]), np.array([10.0, 0]), np.array([0, 10.0]))
     assert found > 3000
-    assert time.perf_counter() - began < 3 * found / 3000, "three times the aim, for a busy machine"
+    assert time.process_time() - began < 3 * found / 3000, "three times the aim, of processor time: the machine may be busy"
 
 
 def test_the_effective_rank_counts_equal_directions_and_ignores_empty_ones():
