@@ -144,7 +144,9 @@ def test_three_thousand_regions_are_counted_within_about_a_second_of_processor_t
     began = time.process_time()
     found = regions_on_plane(network, np.array([-5.0, -5]), np.array([10.0, 0]), np.array([0, 10.0]))
     assert found > 3000
-    assert time.process_time() - began < 3 * found / 3000, "three times the aim, of processor time: the machine may be busy"
+    assert time.process_time() - began < 3 * found / 3000, (
+        "three times the aim, of processor time: the machine may be busy"
+    )
 
 
 def test_the_effective_rank_counts_equal_directions_and_ignores_empty_ones():

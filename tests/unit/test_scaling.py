@@ -3,11 +3,11 @@
 from math import log
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuilab.analysis.plan_cost import plan_cost
-from tuilab.analysis.scaling import Family, Reach, Size, equivalence_factor, families, fit, params_at
+from tuilab.analysis.scaling import Family, Reach, Size, equivalence_factor, families, fit, params_at, scaling_sentences
 from tuilab.spec.comparison import Comparison
 
 NOISE = (0.98, 0.99, 1.0, 1.01, 1.02)
@@ -24,6 +24,7 @@ def flat_family(level: float = 0.8) -> Family:
     return Family("the one-layer family", 1, members)
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 2))
 def test_a_power_law_is_found_back(exponent):
     law = fit(power_family(exponent))
@@ -78,6 +79,28 @@ def test_too_few_widths_or_seeds_are_refused_with_the_reason():
     assert "a width with 1 run" in params_at(sparse, 0.1).sentence
     assert equivalence_factor(power_family(), Size("deep", 50, (0.1,))).reach is Reach.REFUSED
     assert equivalence_factor(power_family(), Size("deep", 50, ())).reach is Reach.REFUSED
+
+
+def test_families_say_their_exponent_and_their_parameters_at_the_shallowest_ones_best():
+    deep = Family("the three-layer family", 3, power_family(1.0, (50, 100, 200)).sizes)
+    law, needed, deep_law, deep_needed = scaling_sentences((power_family(), deep), None)
+    assert law.startswith("the one-layer family (4 widths, 100 to 800 params): metric ∝ params^−0.5 (exponent ± ")
+    assert needed.startswith("the one-layer family reaches 0.0354 with 800 params")
+    assert deep_law.startswith("the three-layer family (3 widths, 50 to 200 params): metric ∝ params^−1 (")
+    assert deep_needed == "the three-layer family is at 0.0354 already with 50 params"
+    assert "did not reach 0.001 by 800 params" in scaling_sentences((power_family(),), 0.001)[1]
+
+
+def test_families_that_cannot_say_anything_give_the_reason_and_those_without_runs_are_silent():
+    small = power_family(sizes=(100, 200))
+    assert scaling_sentences((small,), None) == (
+        "the one-layer family has 2 widths; parameters at a target need at least 3",
+    )
+    perfect = Family("f", 1, tuple(Size("", size, (0.0,) * 3) for size in (1, 2, 3)))
+    assert (
+        scaling_sentences((perfect,), None)[0] == "f (3 widths, 1 to 3 params): no power law goes through a metric of 0"
+    )
+    assert scaling_sentences((Family("f", 1, (*small.sizes, Size("", 400, ()))),), 0.1) == ()
 
 
 def test_the_equivalence_factor_is_the_familys_parameters_over_the_rivals():

@@ -159,11 +159,11 @@ def efficiency_rows(report: ReportInput) -> tuple[EfficiencyRow, ...]:
 
 def scaling_texts(report: ReportInput, rows: Sequence[EfficiencyRow]) -> tuple[str, ...]:
     """What families of growing width say, and how their rivals compare; empty without a family."""
-    found = measured_families(report)
-    if not found:
+    told = scaling_sentences(measured_families(report), report.comparison.protocol.target)
+    if not told:
         return ()
-    factors = (row.equivalence.sentence for row in rows if row.equivalence)
-    return *scaling_sentences(found, report.comparison.protocol.target), *factors
+    factors = [row.equivalence.sentence for row in rows if row.equivalence]
+    return tuple(dict.fromkeys((*told, *factors)))
 
 
 def _yaml(comparison: Comparison) -> str:

@@ -235,23 +235,26 @@ def scaling_sentences(found: Sequence[Family], target: float | None) -> tuple[st
     """What each family says of itself: how its metric falls with size, and its parameters at a target.
 
     Args:
-        found: the families, shallowest first.
+        found: the families, shallowest first; those with a width that has no run yet say nothing.
         target: metric to reach; without it, the best mean of the shallowest family with enough widths.
 
     """
-    large = [family for family in found if len(family.sizes) >= MIN_SIZES and all(one.values for one in family.sizes)]
-    if target is None and large:
-        target = min(_means(large[0].sizes))
+    begun = [family for family in found if all(one.values for one in family.sizes)]
+    if target is None:
+        target = next((min(_means(one.sizes)) for one in begun if not _refusal(one)), None)
     told = []
-    for family in found:
-        law = fit(family)
-        if law is None:
-            why = "too few widths, or a perfect one, for a power law"
-        else:
-            why = f"metric ∝ params^{-law.exponent:.2g} (exponent ± {number(law.half_width, 2)})".replace("^-", "^−")
+    for family in begun:
         smallest, largest = family.sizes[0].num_params, family.sizes[-1].num_params
-        told.append(f"{family.label} ({len(family.sizes)} widths, {smallest:,} to {largest:,} params): {why}")
-        if target is not None:
+        label = f"{family.label} ({len(family.sizes)} widths, {smallest:,} to {largest:,} params)"
+        law, refusal = fit(family), _refusal(family)
+        if law is not None:
+            exponent = f"{-law.exponent:.2g}".replace("-", "−")
+            told.append(f"{label}: metric ∝ params^{exponent} (exponent ± {number(law.half_width, 2)})")
+        elif not refusal:
+            told.append(f"{label}: no power law goes through a metric of 0")
+        if refusal:
+            told.append(refusal)
+        elif target is not None:
             told.append(params_at(family, target).sentence)
     return tuple(told)
 
