@@ -25,6 +25,7 @@ from tuilab.store.records import NewPoint, NewRun, Phase, Progress, Status
 from tuilab.store.writer import Writer
 from tuilab.tui.app import LabApp
 from tuilab.tui.bench import count_of
+from tuilab.tui.comparison_rows import table_title
 from tuilab.tui.efficiency_table import EfficiencyTable
 from tuilab.tui.lines import cell_width, plain, to_ascii
 from tuilab.tui.pictures import draw_picture
@@ -361,6 +362,24 @@ def test_every_picture_has_the_size_that_was_asked_for(
         assert [len(row.text) for row in rows] == [width] * height
     else:
         assert rows == ()
+
+
+async def test_one_rate_for_all_depths_warns_in_both_tables(tmp_path: Path) -> None:
+    shared = ASKED.model_copy(update={"training": ASKED.training.model_copy(update={"lr": 0.003})})
+    record(tmp_path, asked=shared)
+    async with shown(tmp_path, "E", size=(160, 45)) as (app, pilot):
+        assert "Efficiency · ! learning rates are not tuned: depth effects may be theirs" in screen_text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "Comparison · ! learning rates are not tuned" in screen_text(app)
+
+
+def test_a_warning_in_a_title_is_as_long_as_there_is_room() -> None:
+    shared = ASKED.model_copy(update={"training": ASKED.training.model_copy(update={"lr": 0.003})})
+    titles = [table_title("Comparison", shared, width) for width in (100, 47, 20)]
+    assert [len(title) <= width for title, width in zip(titles, (100, 47, 20), strict=True)] == [True] * 3
+    assert titles[1:] == ["Comparison · ! lr not tuned: effects may be its", "Comparison · !"]
+    assert table_title("Comparison", ASKED, 100) == "Comparison"
 
 
 async def test_families_of_growing_width_say_what_a_score_would_cost(tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from tuilab.analysis.caveats import shared_lr_caveat
 from tuilab.analysis.counting import NetworkCount
 from tuilab.analysis.memory import needs
 from tuilab.analysis.result import CandidateResult
 from tuilab.analysis.structure import depth, hidden_widths
-from tuilab.spec.comparison import Candidate
+from tuilab.spec.comparison import Candidate, Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.network import Network
 from tuilab.store.records import Phase
@@ -137,6 +138,14 @@ class ComparisonRows:
             case _:
                 text = with_half_width(result.mean, result.half_width) if result else ""
                 return (Span(right(text, width), "strong good" if index == self._best else ""),)
+
+
+def table_title(name: str, comparison: Comparison, width: int) -> str:
+    """What a table is called, for so many cells, with the warning of learning rates that were not tuned."""
+    if not shared_lr_caveat(comparison):
+        return name
+    long, short = "learning rates are not tuned: depth effects may be theirs", "lr not tuned: effects may be its"
+    return next((text for text in (f"{name} · ! {long}", f"{name} · ! {short}") if len(text) <= width), f"{name} · !")
 
 
 def _progress_bar(live: CandidateLive | None, width: int, index: int) -> Sequence[Span]:

@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 
 from tuilab.analysis.report import efficiency_rows
 from tuilab.analysis.report_charts import Chart, charts
+from tuilab.tui.comparison_rows import table_title
 from tuilab.tui.efficiency_table import EfficiencyTable, cost_lines
 from tuilab.tui.lines import Span, Text
 from tuilab.tui.remembered import TableSettings, load_table, save_table
@@ -106,7 +107,8 @@ class EfficiencyScreen(EvidenceScreen):
     def _show_table(self) -> None:
         view = self.query_one("#efficiency", LineView)
         view.rows = self.table
-        view.entitle("Efficiency", self._about())
+        assert self.report is not None
+        view.entitle(table_title("Efficiency", self.report.comparison, view.size.width - 4), self._about())
 
     def _about(self) -> str:
         """What the chosen column means."""

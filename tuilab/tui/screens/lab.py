@@ -16,7 +16,7 @@ from tuilab.tui.bench_budget import target
 from tuilab.tui.beside_rows import COLUMN, BesideRows
 from tuilab.tui.budget_rows import BudgetRows, budget_title
 from tuilab.tui.charts import loss_chart, metric_chart
-from tuilab.tui.comparison_rows import ComparisonRows, Entry
+from tuilab.tui.comparison_rows import ComparisonRows, Entry, table_title
 from tuilab.tui.facts_lines import fact_lines, insight_lines, warning_lines
 from tuilab.tui.library_rows import message_lines
 from tuilab.tui.lines import Span, Text, left, letter
@@ -229,7 +229,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning):
         zoomed = self.zoomed == "table"
         table.rows = ComparisonRows(tuple(entries), self._reference(bench), bench.facts.metric, zoomed)
         table.set_class(self._ended_early, "-wrong")
-        table.entitle("Comparison", self._verdict())
+        table.entitle(table_title("Comparison", bench.comparison, table.size.width - 4), self._verdict())
         table.cursor = bench.selected
 
     def _verdict(self) -> str:
@@ -299,6 +299,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning):
             self.query_one(f"#{self.pane}").focus()
         self._show_insight()
         self._show_charts()
+        self._show_table()
         self._show_top()
         self._show_tabs()
 
