@@ -19,6 +19,7 @@ from tuilab.runner.setting import setting_of
 from tuilab.runner.supervisor import Supervisor
 from tuilab.spec.errors import LabError
 from tuilab.spec.training import report_steps
+from tuilab.store import reader
 from tuilab.store.records import Command, Phase, Status
 from tuilab.store.writer import Writer
 
@@ -346,6 +347,13 @@ def test_an_engine_that_does_not_answer_is_killed_when_the_experiment_is_stopped
     client.stop(lab.home, identity)
     assert lab.finish(identity).status is Status.STOPPED
     assert not any(engine.is_running() for engine in engines)
+
+
+def test_a_runner_that_takes_long_to_begin_is_not_missed(lab, monkeypatch):
+    monkeypatch.setattr(reader, "LAUNCH_SECONDS", -1.0)
+    identity = lab.start(candidates=ONE_CANDIDATE)
+    *_, record = client.follow(lab.home, identity, 0.001)
+    assert record.status is Status.FINISHED
 
 
 def test_two_runners_for_one_experiment_are_one(lab):

@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, required=True, help="the lab's folder")
     parser.add_argument("--standby", action="store_true", help="wait for an experiment on standard input")
     parser.add_argument("--engine", default=shlex.join(ENGINE), help="command that starts an engine")
+    parser.add_argument("--lock", type=int, help="inherited descriptor that holds the experiment's lock")
     parser.add_argument("experiment", nargs="?", help="id of an experiment in the store")
     arguments = parser.parse_args(argv)
     if arguments.standby == bool(arguments.experiment):
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if experiment is None:
             return 0
         patience = END_SECONDS
-        return _run(arguments.home, experiment, pool)
+        return _run(arguments.home, experiment, pool, arguments.lock)
     except Exception:  # the process's outermost edge
         log.exception("the runner ends")
         return 1
@@ -73,9 +74,9 @@ def _wait(pool: EnginePool, home: Path) -> str | None:
     return said.split(b"\n")[0].decode("ascii", errors="replace").strip()
 
 
-def _run(home: Path, experiment: str, pool: EnginePool) -> int:
+def _run(home: Path, experiment: str, pool: EnginePool, inherited: int | None) -> int:
     lock = FileLock(experiment_lock(home, experiment))
-    if not lock.acquire():
+    if not (inherited is not None and lock.take_over(inherited)) and not lock.acquire():
         log.error("experiment %s has a runner already", experiment)
         return 1
     try:

@@ -15,7 +15,8 @@ import tuilab
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.seeds import more_seeds
-from tuilab.store.home import log_file, log_folder, make_home
+from tuilab.store.home import experiment_lock, log_file, log_folder, make_home
+from tuilab.store.locks import FileLock
 from tuilab.store.reader import Reader
 from tuilab.store.records import Command, ExperimentRecord
 from tuilab.store.writer import Writer
@@ -82,15 +83,22 @@ def create_experiment(home: Path, comparison: Comparison, source: str = "", devi
 def launch(home: Path, experiment: str, engine: Sequence[str] | None = None) -> None:
     """Start a runner for the experiment, in a session of its own: it outlives this process and its terminal.
 
+    The runner is born with the experiment's lock, so that nobody misses it however long it takes to begin.
+
     Args:
         home: the lab's folder.
         experiment: id of an experiment that has no runner yet.
         engine: command that starts an engine; None is the real one.
 
     """
-    with Writer(home) as writer:
-        writer.launched(experiment)
-    _start(home, log_file(home, experiment), [experiment], engine, subprocess.DEVNULL)
+    lock = FileLock(experiment_lock(home, experiment))
+    try:
+        lock.acquire()
+        with Writer(home) as writer:
+            writer.launched(experiment)
+        _start(home, log_file(home, experiment), [experiment], engine, subprocess.DEVNULL, lock.fileno())
+    finally:
+        lock.release()
 
 
 def create_and_launch(
@@ -282,14 +290,29 @@ def _tell(home: Path, writer: Writer, experiment: str, command: Command) -> bool
 
 
 def _start(
-    home: Path, log: Path, arguments: Sequence[str], engine: Sequence[str] | None, stdin: int
+    home: Path,
+    log: Path,
+    arguments: Sequence[str],
+    engine: Sequence[str] | None,
+    stdin: int,
+    lock: int | None = None,
 ) -> subprocess.Popen[bytes]:
+    """Start a runner that logs to a file; ``lock`` is a descriptor that it inherits."""
     chosen = [] if engine is None else ["--engine", shlex.join(engine)]
+    inherited = () if lock is None else (lock,)
+    chosen += [f"--lock={number}" for number in inherited]
     command = [sys.executable, "-m", "tuilab.runner", "--home", str(home), *chosen, *arguments]
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         process = subprocess.Popen(
-            command, stdin=stdin, stdout=fd, stderr=fd, env=_environment(), start_new_session=True, bufsize=0
+            command,
+            stdin=stdin,
+            stdout=fd,
+            stderr=fd,
+            env=_environment(),
+            start_new_session=True,
+            bufsize=0,
+            pass_fds=inherited,
         )
     finally:
         os.close(fd)

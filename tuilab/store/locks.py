@@ -48,6 +48,25 @@ class FileLock:
         self._fd = fd
         return True
 
+    def take_over(self, fd: int) -> bool:
+        """Go on holding the lock that the process which started this one held on an inherited descriptor.
+
+        False, and the descriptor is closed, where that is not one of this lock's file.
+        """
+        with suppress(OSError):
+            if self._fd is None and os.path.samestat(os.fstat(fd), self.path.stat()):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.set_inheritable(fd, False)
+                self._fd = fd
+                return True
+        with suppress(OSError):
+            os.close(fd)
+        return False
+
+    def fileno(self) -> int | None:
+        """The descriptor that holds the lock; a process that inherits it holds the lock too. None where not held."""
+        return self._fd
+
     def acquire(self, seconds: float = PROBE_SECONDS) -> bool:
         """As ``try_acquire``, but wait so long for whoever has it, such as a reader that only probes."""
         deadline = time.monotonic() + seconds

@@ -32,7 +32,7 @@ from tuilab.store.rows import (
 from tuilab.store.schema import MIGRATIONS, StoreError, connect, create, readable, told, version_of
 
 LAUNCH_SECONDS = 8.0
-"""How long a runner may take from its start until it holds its experiment's lock."""
+"""How long a runner that was not born with its experiment's lock, a standby, may take until it holds it."""
 
 
 class Reader:
