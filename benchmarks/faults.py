@@ -19,12 +19,16 @@ from tests.runner.lab import Lab
 from tuilab.store.records import Status
 
 FAULTS: dict[str, Callable[[Lab, float], Outcome]] = {
+    "interface killed": faults.kill_interface,
     "runner killed, resumed": faults.kill_runner,
     "engine killed": faults.kill_engine,
     "runner halted for 1 s": faults.halt_runner,
     "engine halted for 1 s": faults.halt_engine,
     "two more runners": faults.start_twice,
     "store locked for 1 s": faults.lock_store,
+    "terminal closed": faults.close_terminal,
+    "clock set three times": faults.jump_clock,
+    "disk full": faults.fill_disk,
 }
 LATEST_SECONDS = 2.5
 """A trial without a fault takes about as long."""

@@ -1,12 +1,20 @@
 """Faults that are done to a lab with real processes, and what must be true afterwards."""
 
+import contextlib
+import shutil
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
+from tests.end_to_end.conftest import environment
+from tests.end_to_end.terminal import Terminal
 from tests.runner.lab import Lab
 from tuilab.runner import client
 from tuilab.spec.training import report_steps
@@ -20,6 +28,20 @@ STEPS = 30
 NUM_RUNS = 12
 """Of the experiment of ``tests.runner.lab``: six to tune, three and three final."""
 PACE = 0.01
+
+JUMPS = (-86_400.0, 7_200.0, 86_400.0)
+"""Seconds by which clocks are set, one after the other: a day back, two hours on, a day on."""
+JUMPING_RUNNER = f"""
+import sys, time
+told, began = time.time, time.monotonic()
+def jumping():
+    since = time.monotonic() - began - float(sys.argv[1])
+    return told() + (0 if since < 0 else {JUMPS}[min(2, int(since / 0.3))])
+time.time = jumping
+from tuilab.runner.__main__ import main
+sys.exit(main(sys.argv[2:]))
+"""
+"""A runner for whom the clock of the machine jumps after as many seconds as its first argument says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +138,106 @@ def lock_store(lab: Lab, delay: float, seconds: float = 1.0) -> Outcome:
     blocker.execute("ROLLBACK")
     blocker.close()
     return concluded(lab, identity, before)
+
+
+def kill_interface(lab: Lab, delay: float) -> Outcome:
+    """Kill an interface that watches the experiment after so many seconds; what trains must not notice."""
+    with _interface(lab, delay) as (identity, terminal):
+        before = lab.reader.points(identity)
+        terminal.kill()
+        return concluded(lab, identity, before)
+
+
+def close_terminal(lab: Lab, delay: float) -> Outcome:
+    """Close the terminal of an interface after so many seconds, as a dropped connection does: it must end by itself."""
+    with _interface(lab, delay) as (identity, terminal):
+        before = lab.reader.points(identity)
+        process = psutil.Process(terminal.pid)
+        terminal.hang_up()
+        waited = wait(lambda: process.status() == psutil.STATUS_ZOMBIE)
+        return concluded(lab, identity, before, waited)
+
+
+@contextmanager
+def _interface(lab: Lab, delay: float) -> Iterator[tuple[str, Terminal]]:
+    """An experiment, and an interface that was started so many seconds ago to watch it."""
+    identity = lab.start("--pace", PACE)
+    command = [sys.executable, "-m", "tuilab", "attach", identity]
+    terminal = Terminal(command, 100, 30, environment(lab.home, TERM="xterm-256color"))
+    try:
+        deadline = time.monotonic() + delay
+        while (left := deadline - time.monotonic()) > 0:
+            terminal.read(left)
+        yield identity, terminal
+    finally:
+        terminal.kill()
+
+
+def jump_clock(lab: Lab, delay: float) -> Outcome:
+    """Set the runner's clock a day back after so many seconds, then two hours on, then a day on."""
+    identity = lab.create()
+    arguments = ["--home", str(lab.home), "--engine", " ".join(lab.engine("--pace", PACE)), identity]
+    runner = subprocess.Popen([sys.executable, "-c", JUMPING_RUNNER, str(delay), *arguments])
+    try:
+        outcome = concluded(lab, identity, [])
+        record = lab.reader.find(identity)
+        assert record.started is not None
+        assert record.ended is not None
+        return outcome
+    finally:
+        runner.wait(HANG_SECONDS)
+
+
+def fill_disk(lab: Lab, delay: float) -> Outcome:
+    """Fill the lab's disk after so many seconds, and make room once the experiment has said so.
+
+    Raises:
+        PermissionError: to anybody who may not mount a file system.
+
+    """
+    with small_disk(lab.home.parent / "disk") as folder:
+        own = Lab(folder / "lab")
+        try:
+            identity = own.start("--pace", PACE)
+            wait(lambda: own.processes(identity))
+            time.sleep(delay)
+            before = own.reader.points(identity)
+            ballast = folder / "ballast"
+            fill(ballast)
+            told = wait(lambda: "disk is full" in (now := own.reader.find(identity)).message or now.status.ended)
+            assert shutil.disk_usage(folder).free == 0
+            ballast.unlink()
+            return concluded(own, identity, before, told)
+        finally:
+            own.close()
+
+
+def fill(ballast: Path) -> None:
+    """Write a file as large as its disk allows."""
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        for size in (2**16, 2**12, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(size))
+
+
+@contextmanager
+def small_disk(folder: Path, size: str = "2m") -> Iterator[Path]:
+    """A file system of this size on a new folder.
+
+    Raises:
+        PermissionError: to anybody who may not mount one.
+
+    """
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        raise PermissionError(mounted.stderr)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def hit(lab: Lab, identity: str, name: str, number: int) -> list[psutil.Process]:

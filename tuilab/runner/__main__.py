@@ -20,14 +20,17 @@ from tuilab.runner.slots import cores
 from tuilab.runner.supervisor import WARM_ENGINES, Supervisor
 from tuilab.spec.errors import LabError
 from tuilab.store.home import experiment_lock, log_file
-from tuilab.store.locks import FileLock
+from tuilab.store.locks import LAST_WORD, FileLock
 from tuilab.store.reader import Reader
 from tuilab.store.records import Progress, Status
+from tuilab.store.schema import StoreError
 from tuilab.store.writer import Writer
 
 ENGINE = (sys.executable, "-m", "tuilab.engine")
 END_SECONDS = 2.0
 """How long idle engines may take to end."""
+STORE_SECONDS = 0.5
+"""Time between two attempts to begin while the store cannot be written."""
 
 log = logging.getLogger("tuilab.runner")
 
@@ -80,15 +83,51 @@ def _run(home: Path, experiment: str, pool: EnginePool, inherited: int | None) -
         log.error("experiment %s has a runner already", experiment)
         return 1
     try:
-        with Writer(home) as writer:
-            if not writer.claim(experiment):
-                log.error("experiment %s is not waiting for a runner", experiment)
-                return 1
-        lock.note("")
-        log_to(log_file(home, experiment))
-        return _supervise(home, experiment, pool, lock)
+        writer = _claim(home, experiment, lock)
+        if writer is None:
+            log.error("experiment %s is not waiting for a runner", experiment)
+            return 1
+        # Stays open: on a disk that is full the store cannot be opened again once the last to have it open has left.
+        with writer:
+            lock.note("")
+            log_to(log_file(home, experiment))
+            return _supervise(home, experiment, pool, lock)
+    except LabError as error:
+        lock.note(f"{LAST_WORD}{error}")
+        raise
     finally:
         lock.release()
+
+
+def _claim(home: Path, experiment: str, lock: FileLock) -> Writer | None:
+    """Claim the experiment as soon as the store can be written, and say what is waited for; None where it is not free.
+
+    Raises:
+        StoreError: when the store will not be writable by waiting.
+
+    """
+    while True:
+        try:
+            writer = Writer(home)
+        except StoreError as error:
+            _wait_for_store(error, lock)
+            continue
+        try:
+            if writer.claim(experiment):
+                return writer
+        except StoreError as error:
+            writer.close()
+            _wait_for_store(error, lock)
+        else:
+            writer.close()
+            return None
+
+
+def _wait_for_store(error: StoreError, lock: FileLock) -> None:
+    if not error.passing:
+        raise error
+    lock.note(f"{error} (waiting for that to begin)")
+    time.sleep(STORE_SECONDS)
 
 
 def _supervise(home: Path, experiment: str, pool: EnginePool, lock: FileLock) -> int:

@@ -94,6 +94,7 @@ def launch(home: Path, experiment: str, engine: Sequence[str] | None = None) -> 
     lock = FileLock(experiment_lock(home, experiment))
     try:
         lock.acquire()
+        lock.note("")
         with Writer(home) as writer:
             writer.launched(experiment)
         _start(home, log_file(home, experiment), [experiment], engine, subprocess.DEVNULL, lock.fileno())
