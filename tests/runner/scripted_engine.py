@@ -4,7 +4,8 @@ The validation metric of a run is the distance of log10(lr) from -2, so that 1e-
 Arguments: ``--die-in FILE`` kills the process at the first step of a group while FILE holds a positive number, which
 is lowered by one; ``--hold`` takes no step until told to stop; ``--no-start`` ends before it is ready;
 ``--freeze-in FILE`` halts it likewise; ``--memory N`` refuses groups of more than N runs for want of memory;
-``--pace SECONDS`` sleeps at each report; ``--diverge LR`` makes runs with this learning rate fail.
+``--pace SECONDS`` sleeps at each report; ``--every-step`` reports after every step;
+``--diverge LR`` makes runs with this learning rate fail.
 """
 
 import argparse
@@ -43,6 +44,7 @@ parser.add_argument("--memory", type=int)
 parser.add_argument("--hold", action="store_true")
 parser.add_argument("--no-start", action="store_true")
 parser.add_argument("--pace", type=float, default=0.0)
+parser.add_argument("--every-step", action="store_true")
 parser.add_argument("--diverge", type=float)
 parser.add_argument("--refuse", default="", help="stack that cannot be trained")
 parser.add_argument("--cuda", default="", help="names of CUDA devices that it claims to see")
@@ -123,7 +125,8 @@ def train(requests: Requests, group: TrainGroup) -> None:
         Path(group.checkpoints).mkdir(parents=True, exist_ok=True)
         (Path(group.checkpoints) / f"{runs[0]}").write_text(str(group.checkpoint_seconds))
     done = 0
-    for step in report_steps(group.training.steps):
+    every_step = range(group.training.steps + 1)
+    for step in every_step if OPTIONS.every_step else report_steps(group.training.steps):
         alive = [not (OPTIONS.diverge == replica.lr and step > 0) for replica in group.replicas]
         losses = tuple(1 / (1 + step) if one else None for one in alive)
         say(
