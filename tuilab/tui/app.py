@@ -101,7 +101,9 @@ class LabApp(App[None]):
             warm: keep an engine waiting, so that an experiment starts at once.
 
         """
-        super().__init__()
+        from tuilab.tui.driver import LastingDriver
+
+        super().__init__(driver_class=LastingDriver)
         self.home = home
         self.standby: Standby | None = None
         self.machine = Machine(home)
