@@ -20,6 +20,8 @@ from pathlib import Path
 from tuilab.spec.network import Network
 from tuilab.spec.protocol import (
     REQUEST,
+    Change,
+    ChangeRuns,
     Event,
     GroupFailed,
     GroupFinished,
@@ -29,6 +31,8 @@ from tuilab.spec.protocol import (
     Ready,
     RunFailed,
     RunFinished,
+    RunsChanged,
+    RunStopped,
     Shutdown,
     StopGroup,
     TrainGroup,
@@ -91,8 +95,8 @@ def die_if_told() -> None:
             os.kill(os.getpid(), number)
 
 
-def obey(requests: Requests, group: TrainGroup, wait: bool = False) -> bool:
-    """Answer what has come in; False when the group is to stop."""
+def obey(requests: Requests, group: TrainGroup, lrs: dict[int, float], step: int, wait: bool = False) -> bool:
+    """Answer what has come in; False when the group is to stop. ``lrs`` are those of the runs that are left."""
     paused = wait
     while True:
         request = requests.next(wait=paused)
@@ -103,6 +107,15 @@ def obey(requests: Requests, group: TrainGroup, wait: bool = False) -> bool:
                 return False
             case PauseGroup(group=number, paused=paused) if number == group.group:
                 continue
+            case ChangeRuns(group=number, runs=wanted, lr=lr, steps=steps, stop=stop) if number == group.group:
+                runs = tuple(run for run in wanted if run in lrs and (stop or lr != lrs[run]))
+                if stop:
+                    for run in runs:
+                        say(RunStopped(group=number, run=run, step=step))
+                        del lrs[run]
+                elif runs:
+                    say(RunsChanged(group=number, runs=runs, change=Change(step=step, lr=lr, steps=steps)))
+                    lrs.update((run, lr) for run in runs if lr is not None)
             case _:
                 continue
 
@@ -124,7 +137,7 @@ def train(requests: Requests, group: TrainGroup) -> None:
     if group.checkpoints:
         Path(group.checkpoints).mkdir(parents=True, exist_ok=True)
         (Path(group.checkpoints) / f"{runs[0]}").write_text(str(group.checkpoint_seconds))
-    done = 0
+    done, lrs = 0, {replica.run: replica.lr for replica in group.replicas}
     every_step = range(group.training.steps + 1)
     for step in every_step if OPTIONS.every_step else report_steps(group.training.steps):
         alive = [not (OPTIONS.diverge == replica.lr and step > 0) for replica in group.replicas]
@@ -137,15 +150,17 @@ def train(requests: Requests, group: TrainGroup) -> None:
         if step > 0:
             die_if_told()
         done = step
-        if not obey(requests, group, wait=OPTIONS.hold):
+        if not obey(requests, group, lrs, step, wait=OPTIONS.hold):
             say(GroupFinished(group=group.group, seconds=1.0, steps=done * len(runs), stopped=True))
             return
         time.sleep(OPTIONS.pace)
     for replica in group.replicas:
+        if replica.run not in lrs:
+            continue
         if OPTIONS.diverge == replica.lr:
             say(RunFailed(group=group.group, run=replica.run, step=1, reason="diverged"))
             continue
-        metric = abs(math.log10(replica.lr) + 2)
+        metric = abs(math.log10(lrs[replica.run]) + 2)
         say(
             RunFinished(
                 group=group.group,

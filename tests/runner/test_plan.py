@@ -29,7 +29,9 @@ CHANCE = 1e9
 
 def ended(run: NewRun, metric: float | None, loss: float | None = None, identity: int = 0) -> RunRecord:
     status = Status.FAILED if metric is None else Status.FINISHED
-    blank = dict.fromkeys(("train_loss", "train_metric", "test_loss", "test_metric", "dead_fraction", "seconds"), None)
+    blank: dict[str, None] = dict.fromkeys(
+        ("train_loss", "train_metric", "test_loss", "test_metric", "dead_fraction", "seconds"), None
+    )
     return RunRecord(
         id=identity,
         candidate=run.candidate,
@@ -41,7 +43,7 @@ def ended(run: NewRun, metric: float | None, loss: float | None = None, identity
         reason="",
         val_loss=loss if loss is not None else metric,
         val_metric=metric,
-        **blank,
+        **blank,  # type: ignore[arg-type]
     )
 
 

@@ -1,14 +1,38 @@
 """What a reader must know before believing a verdict."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tuilab.analysis.result import CandidateResult
 from tuilab.analysis.wording import count_text, hidden_depth, listed, number, percent
 from tuilab.spec.comparison import Comparison
+from tuilab.spec.protocol import Change
 from tuilab.spec.task import Bundled, Csv, Digits, TaskFacts
 
 FEW_SEEDS = 10
 """Fewer final seeds than this are said."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """A run with which somebody interfered while it trained: it is no evidence.
+
+    Attributes:
+        candidate: index into the comparison's candidates.
+        seed_index: which seed.
+        final: whether it was a final run; else one to tune.
+        step: how far it came.
+        changes: what was changed.
+        stopped: whether it was ended.
+
+    """
+
+    candidate: int
+    seed_index: int
+    final: bool
+    step: int
+    changes: tuple[Change, ...]
+    stopped: bool
 
 
 def caveats(
@@ -18,6 +42,7 @@ def caveats(
     complete: bool,
     chance: float,
     added_seeds: int = 0,
+    by_hand: Sequence[ByHand] = (),
 ) -> tuple[str, ...]:
     """The caveats of a result, most important first; the last one always stands.
 
@@ -28,11 +53,14 @@ def caveats(
         complete: whether every planned final run has ended.
         chance: the metric of a network that has learnt nothing.
         added_seeds: final seeds that were added after the others had been seen.
+        by_hand: runs with which somebody interfered, which are left out.
 
     """
     found = [
         shared_lr_caveat(comparison),
         _added(comparison, added_seeds),
+        _changed(comparison, [one for one in by_hand if one.changes]),
+        _stopped(comparison, [one for one in by_hand if one.stopped]),
         _failures(candidates, task_facts.metric, chance),
         _stuck(candidates, task_facts.metric, chance),
         _splits(comparison),
@@ -73,6 +101,40 @@ def _added(comparison: Comparison, added_seeds: int) -> str:
         f"{added_seeds:,} of the {seeds} were added after the others had been seen: whoever adds until a difference "
         "shows finds differences that are not there; a new experiment with all seeds from the start would settle it."
     )
+
+
+def _changed(comparison: Comparison, runs: Sequence[ByHand]) -> str:
+    if not runs:
+        return ""
+    whats = {what for run in runs for change in run.changes for what in _what(change)}
+    return (
+        f"Changed by hand while they trained ({listed(sorted(whats))}): {_count_by_name(comparison, runs)}. "
+        "They are left out of every number here; their seeds are trained again as planned."
+    )
+
+
+def _what(change: Change) -> list[str]:
+    lr = [] if change.lr is None else [f"learning rate {number(change.lr)} from step {change.step:,}"]
+    steps = [] if change.steps is None else [f"{change.steps:,} steps in all from step {change.step:,}"]
+    return lr + steps
+
+
+def _stopped(comparison: Comparison, runs: Sequence[ByHand]) -> str:
+    if not runs:
+        return ""
+    return (
+        f"Stopped by hand: {_count_by_name(comparison, runs)}. They are left out; whoever stops runs that look bad "
+        "makes what is left look better than it is."
+    )
+
+
+def _count_by_name(comparison: Comparison, runs: Sequence[ByHand]) -> str:
+    told = []
+    for index, candidate in enumerate(comparison.candidates):
+        for final, kind in ((True, "final run"), (False, "tuning run")):
+            count = sum(run.candidate == index and run.final is final for run in runs)
+            told += [f"{count_text(count, kind)} of {candidate.name}"] if count else []
+    return listed(told)
 
 
 def _failures(candidates: Sequence[CandidateResult], metric: str, chance: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuilab.analysis.caveats import caveats
+from tuilab.analysis.caveats import ByHand, caveats
 from tuilab.analysis.result import CandidateResult, PairVerdict, Result
 from tuilab.analysis.statistics import holm, mean, t_half_width
 from tuilab.analysis.verdict import Side, Trial, examine, judge
@@ -39,6 +39,7 @@ def summarise(
     finals: Sequence[FinalRun],
     task_facts: TaskFacts | None = None,
     added_seeds: int = 0,
+    by_hand: Sequence[ByHand] = (),
 ) -> Result:
     """What the final runs so far say.
 
@@ -52,6 +53,7 @@ def summarise(
         finals: the final runs that have ended, in any order.
         task_facts: of the comparison's task; read from the task where not given.
         added_seeds: final seeds that were added after the others had been seen, which a caveat tells.
+        by_hand: runs with which somebody interfered, which a caveat tells; none of them is among the final runs.
 
     Raises:
         LabError: when the task is a CSV file that can no longer be read and ``task_facts`` is not given.
@@ -78,7 +80,7 @@ def summarise(
         comparisons=tuple(pair.sentence for pair in pairs[1:]),
         complete=complete,
         pairs=pairs,
-        caveats=caveats(comparison, candidates, known, complete, chance_metric(known), added_seeds),
+        caveats=caveats(comparison, candidates, known, complete, chance_metric(known), added_seeds, by_hand),
     )
 
 

@@ -2,7 +2,7 @@
 
 _COMMANDS = (
     "count", "match", "explain", "code", "presets", "schema", "run", "more", "verify", "ls", "show", "report",
-    "attach", "stop", "pause", "resume", "first", "rm", "export", "logs", "bundle", "doctor",
+    "attach", "stop", "pause", "resume", "lr", "steps", "first", "rm", "export", "logs", "bundle", "doctor",
 )  # fmt: skip
 
 

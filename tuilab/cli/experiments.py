@@ -2,19 +2,24 @@
 
 import argparse
 import csv
+import json
 import sys
 import time
 from dataclasses import asdict
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuilab.cli.output import Json, is_terminal, print_json, say
 from tuilab.runner import client
+from tuilab.spec.errors import LabError
 from tuilab.store.evidence import read_whole
 from tuilab.store.home import lab_home
 from tuilab.store.reader import Reader
 from tuilab.store.records import ExperimentRecord, Point, RunRecord, Status
 from tuilab.store.writer import Writer
+
+_NO_EVIDENCE = "those runs are marked and left out of the verdict, and their seeds are trained again as planned"
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +86,6 @@ def _efficiency(
     """The efficiency table, or a sentence on why there is none."""
     from tuilab.analysis.report import efficiency_rows
     from tuilab.cli.tables import efficiency_tables
-    from tuilab.spec.errors import LabError
     from tuilab.store.evidence import report_from
 
     try:
@@ -92,8 +96,44 @@ def _efficiency(
 
 
 def stop(arguments: argparse.Namespace) -> int:
-    """Stop an experiment."""
-    return _tell(arguments, client.stop, "stopping")
+    """Stop an experiment, or one run of it."""
+    if arguments.run is None:
+        return _tell(arguments, client.stop, "stopping")
+    home, record = _found(arguments)
+    client.stop_run(home, record.id, arguments.run)
+    say(f"stopping run {arguments.run} of {record.id}; the others go on")
+    return 0
+
+
+def lr(arguments: argparse.Namespace) -> int:
+    """Train what trains now with another learning rate."""
+    home, record = _found(arguments)
+    client.set_lr(home, record.id, arguments.lr, _candidate(arguments, record), arguments.run)
+    say(f"what trains now of {record.id} goes on with learning rate {arguments.lr:g}; {_NO_EVIDENCE}")
+    return 0
+
+
+def steps(arguments: argparse.Namespace) -> int:
+    """Let what trains now take more steps."""
+    home, record = _found(arguments)
+    client.set_steps(home, record.id, arguments.steps, _candidate(arguments, record))
+    say(f"what trains now of {record.id} takes {arguments.steps:,} steps in all; {_NO_EVIDENCE}")
+    return 0
+
+
+def _found(arguments: argparse.Namespace) -> tuple[Path, ExperimentRecord]:
+    home = lab_home()
+    with Reader(home) as reader:
+        return home, reader.find(arguments.id)
+
+
+def _candidate(arguments: argparse.Namespace, record: ExperimentRecord) -> int | None:
+    if arguments.candidate is None:
+        return None
+    names = [candidate.name for candidate in record.comparison.candidates]
+    if arguments.candidate not in names:
+        raise LabError(f"there is no candidate {arguments.candidate!r}; there are {', '.join(names)}")
+    return names.index(arguments.candidate)
 
 
 def pause(arguments: argparse.Namespace) -> int:
@@ -153,7 +193,7 @@ def export(arguments: argparse.Namespace) -> int:
         fields = [name for name in RunRecord.__dataclass_fields__ if name != "candidate"]
         table.writerow(["candidate", *fields])
         for run in runs:
-            table.writerow([names[run.candidate], *(_plain(getattr(run, name)) for name in fields)])
+            table.writerow([names[run.candidate], *(_cell(getattr(run, name)) for name in fields)])
         return 0
     by_id = {run.id: run for run in runs}
     table.writerow(["candidate", "phase", "seed_index", "lr", "run", "step", "train_loss", "eval_loss", "metric"])
@@ -200,7 +240,14 @@ def _plain(value: object) -> Json:
         return str(value.value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, tuple):
+        return [one.model_dump(exclude_none=True) for one in value]
     return str(value)
+
+
+def _cell(value: object) -> Json:
+    plain = _plain(value)
+    return json.dumps(plain) if isinstance(plain, list) else plain
 
 
 def _line(record: ExperimentRecord) -> Json:

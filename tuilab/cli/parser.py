@@ -98,8 +98,19 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("--to", choices=("md", "html", "json"), help="format (default md, or as the file's name says)")
     report.add_argument("-o", "--output", metavar="FILE", help="write it to this file")
     add_id(add("attach", "interface", "attach", "open the interface at an experiment"))
+    stop = add("stop", "experiments", "stop", "stop an experiment, or one run of it; what it measured so far is kept")
+    add_id(stop)
+    stop.add_argument("--run", type=_count, metavar="N", help="only this run, as export --what runs numbers them")
+    lr = add("lr", "experiments", "lr", "train what trains now with another learning rate; such runs are no evidence")
+    add_id(lr)
+    lr.add_argument("lr", type=float, metavar="LR", help="the learning rate, which the schedule still multiplies")
+    lr.add_argument("--run", type=_count, metavar="N", help="only this run, as export --what runs numbers them")
+    steps = add("steps", "experiments", "steps", "let what trains now take more steps; such runs are no evidence")
+    add_id(steps)
+    steps.add_argument("steps", type=_count, metavar="N", help="of each run in all, those that it has taken included")
+    for command in (lr, steps):
+        command.add_argument("--candidate", metavar="NAME", help="only the runs of this candidate")
     for name, text in (
-        ("stop", "stop an experiment; what it measured so far is kept"),
         ("pause", "pause an experiment"),
         ("resume", "go on with an experiment that is paused, lost, stopped or failed"),
     ):

@@ -10,25 +10,28 @@ import io
 import logging
 import os
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from time import monotonic
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from tuilab.engine.pack import LossArray, Memory, Pack
-from tuilab.spec.protocol import Replica, TrainGroup
+from tuilab.spec.protocol import Change, Replica, TrainGroup
 
-_MAGIC = b"tuilab checkpoint 1\n"
+_MAGIC = b"tuilab checkpoint 2\n"
 """First bytes of a file; the number changes when what follows does."""
 _DIGEST_BYTES = 16
 _SPARING = 100
 """Training lasts at least this many times longer than writing the last checkpoint, before the next is written."""
 _SUFFIX = ".checkpoint"
+
+Changed: TypeAlias = tuple[int, float | None, int | None]
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Checkpoint:
         watch: (2, runs): what tells diverging runs.
         reported_steps: steps with points.
         reported: (3, reported steps, runs): training loss, validation loss and metric; NaN where there is none.
+        changes: (step, lr, steps) of what was changed by hand, by run.
 
     """
 
@@ -63,6 +67,16 @@ class Checkpoint:
     watch: Tensor
     reported_steps: tuple[int, ...]
     reported: Tensor
+    changes: dict[int, tuple[Changed, ...]]
+
+    def agrees(self, replica: Replica) -> bool:
+        """Whether the replica has been changed in the same way up to here."""
+        return changed(replica.changes, self.step) == self.changes.get(replica.run, ())
+
+
+def changed(changes: Sequence[Change], until: int) -> tuple[Changed, ...]:
+    """What was changed by hand up to some step, as a checkpoint keeps it."""
+    return tuple((change.step, change.lr, change.steps) for change in changes if change.step <= until)
 
 
 def fingerprint(request: TrainGroup) -> str:
@@ -141,7 +155,7 @@ def divide(
         checkpoint = load(path)
         if checkpoint is None or checkpoint.made_for != made_for:
             continue
-        known = tuple(left.pop(run) for run in checkpoint.runs if run in left)
+        known = tuple(left.pop(run) for run in checkpoint.runs if run in left and checkpoint.agrees(left[run]))
         if known:
             yield known, checkpoint
     if left:
@@ -184,7 +198,12 @@ class Keeper:
         self._failed[run] = step, reason
 
     def write(
-        self, step: int, cost: tuple[float, int], watch: LossArray, packs: Sequence[tuple[Pack, Sequence[int]]]
+        self,
+        step: int,
+        cost: tuple[float, int],
+        watch: LossArray,
+        packs: Sequence[tuple[Pack, Sequence[int]]],
+        changes: Mapping[int, Sequence[Change]],
     ) -> None:
         """Write the file.
 
@@ -193,6 +212,7 @@ class Keeper:
             cost: seconds that took, and steps summed over the replicas.
             watch: (2, runs), what tells diverging runs.
             packs: each with the positions of its replicas in the wave.
+            changes: what has been changed by hand, by run.
 
         """
         began = monotonic()
@@ -215,6 +235,7 @@ class Keeper:
                 watch=torch.from_numpy(watch),
                 reported_steps=tuple(self._steps),
                 reported=torch.stack(self._reported, 1),
+                changes={run: changed(own, step) for run, own in changes.items() if own},
             ),
         )
         self._due = monotonic() + max(self.request.checkpoint_seconds, _SPARING * (monotonic() - began))

@@ -54,6 +54,9 @@ class _Keeping:
     def keep(self, rows: list[int]) -> None:
         self._update.keep(rows)
 
+    def set_lr(self, row: int, lr: float) -> None:
+        self._update.set_lr(row, lr)
+
     def moments(self) -> dict[str, Tensor]:
         return self._update.moments()
 

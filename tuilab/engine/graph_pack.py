@@ -43,6 +43,11 @@ class GraphPack(PlanPack):
         self._graph: torch.cuda.CUDAGraph | None = None
         self._eager = _EAGER
 
+    def set_lr(self, row: int, lr: float) -> None:
+        super().set_lr(row, lr)
+        # Learning rates are part of what was captured.
+        self._graph = None
+
     def run(self, first: int, last: int) -> LossArray:
         found = []
         for begin in range(first, last, _AHEAD):

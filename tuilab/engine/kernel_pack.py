@@ -1,7 +1,7 @@
 """A pack that the compiled kernel trains: replicas one after the other, each wholly inside the cache."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -27,6 +27,7 @@ from tuilab.engine.pack import (
     initial_values,
     metric_scale,
     part_of,
+    with_steps,
 )
 from tuilab.engine.random import dropout_key, generator
 from tuilab.engine.schedules import factor
@@ -129,6 +130,13 @@ class KernelPack:
 
     def keep(self, rows: list[int]) -> None:
         self._replicas = [self._replicas[row] for row in rows]
+
+    def set_lr(self, row: int, lr: float) -> None:
+        replica = self._replicas[row]
+        self._replicas[row] = replace(replica, member=replace(replica.member, lr=lr))
+
+    def set_steps(self, steps: int) -> None:
+        self._job = with_steps(self._job, steps)
 
     def memories(self) -> list[Memory]:
         return [Memory(_tensors(replica.state), replica.order) for replica in self._replicas]

@@ -30,6 +30,9 @@ class Update(Protocol):
     def keep(self, rows: list[int]) -> None:
         """Forget all replicas but ``rows``."""
 
+    def set_lr(self, row: int, lr: float) -> None:
+        """Give a replica another learning rate."""
+
     def moments(self) -> dict[str, Tensor]:
         """What it remembers of the steps taken, (R, row_length) each, by name."""
 
@@ -94,6 +97,9 @@ class SgdUpdate:
         if self._velocity is not None:
             self._velocity = self._velocity[rows]
 
+    def set_lr(self, row: int, lr: float) -> None:
+        self._rates[row] = lr
+
     def moments(self) -> dict[str, Tensor]:
         return {} if self._velocity is None else {"velocity": self._velocity}
 
@@ -133,6 +139,9 @@ class AdamUpdate:
     def keep(self, rows: list[int]) -> None:
         self._first, self._second = self._first[rows], self._second[rows]
         self._lrs = [self._lrs[row] for row in rows]
+
+    def set_lr(self, row: int, lr: float) -> None:
+        self._lrs[row] = lr
 
     def moments(self) -> dict[str, Tensor]:
         return {"first": self._first, "second": self._second}
@@ -177,6 +186,9 @@ class RmsPropUpdate:
         self._square, self._scratch = self._square[rows], self._scratch[rows]
         if self._velocity is not None:
             self._velocity = self._velocity[rows]
+
+    def set_lr(self, row: int, lr: float) -> None:
+        self._rates[row] = lr
 
     def moments(self) -> dict[str, Tensor]:
         velocity = {} if self._velocity is None else {"velocity": self._velocity}

@@ -1,7 +1,7 @@
 """What a pack is: some replicas of one network that train together, step after step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -101,11 +101,22 @@ class Pack(Protocol):
     def keep(self, rows: list[int]) -> None:
         """Let all replicas but ``rows`` go."""
 
+    def set_lr(self, row: int, lr: float) -> None:
+        """Train a replica with another learning rate from now on."""
+
+    def set_steps(self, steps: int) -> None:
+        """Have the schedule end after so many steps from now on."""
+
     def memories(self) -> list[Memory]:
         """Of every replica, in order."""
 
     def skip_to(self, step: int) -> None:
         """Count as if so many steps had been taken; the memories have been filled with what they left."""
+
+
+def with_steps(job: Job, steps: int) -> Job:
+    """The job with another number of steps."""
+    return replace(job, training=job.training.model_copy(update={"steps": steps}))
 
 
 def initial_values(job: Job, members: Sequence[Member]) -> Tensor:

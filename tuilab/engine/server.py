@@ -2,6 +2,7 @@
 
 import logging
 from collections import deque
+from functools import partial
 
 import torch
 
@@ -11,6 +12,7 @@ from tuilab.engine.kernel_loading import find_kernel
 from tuilab.engine.training import train_group
 from tuilab.spec.errors import LabError
 from tuilab.spec.protocol import (
+    ChangeRuns,
     GroupFailed,
     GroupFinished,
     PauseGroup,
@@ -32,6 +34,7 @@ class Server:
         self._pending: deque[TrainGroup] = deque()
         self._training: int | None = None
         self._paused: set[int] = set()
+        self._changes: list[ChangeRuns] = []
         self._stop = False
         self._shutdown = False
 
@@ -60,6 +63,8 @@ class Server:
                 self._pending.append(request)
             case PauseGroup(group=group, paused=paused):
                 (self._paused.add if paused else self._paused.discard)(group)
+            case ChangeRuns():
+                self._changes.append(request)
             case StopGroup(group=group):
                 if group == self._training:
                     self._stop = True
@@ -77,7 +82,7 @@ class Server:
     def _train(self, request: TrainGroup) -> None:
         self._training, self._stop = request.group, False
         try:
-            train_group(request, self._channel.send, self._control)
+            train_group(request, self._channel.send, self._control, partial(self._take_changes, request.group))
         except LabError as error:
             self._channel.send(GroupFailed(group=request.group, reason=str(error)))
         except OSError:
@@ -89,7 +94,14 @@ class Server:
             )
         finally:
             self._training = None
+            self._take_changes(request.group)
             self._paused.discard(request.group)
+
+    def _take_changes(self, group: int) -> list[ChangeRuns]:
+        """What has been asked of a group since the last call."""
+        asked = [change for change in self._changes if change.group == group]
+        self._changes = [change for change in self._changes if change.group != group]
+        return asked
 
     def _control(self) -> bool:
         """Look at the requests between two chunks of steps, wait while paused; whether to stop."""

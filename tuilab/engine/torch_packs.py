@@ -23,6 +23,7 @@ from tuilab.engine.pack import (
     evaluation_chunk,
     initial_values,
     metric_scale,
+    with_steps,
 )
 from tuilab.engine.packed import PackedNetwork, Parameters, Pass, fresh_stats
 from tuilab.engine.plan import Plan, TrainingPlan
@@ -109,6 +110,12 @@ class TorchPack(ABC):
         self._update.keep(rows)
         self._examples.keep(rows)
         self._rebuild()
+
+    def set_lr(self, row: int, lr: float) -> None:
+        self._update.set_lr(row, lr)
+
+    def set_steps(self, steps: int) -> None:
+        self._job = with_steps(self._job, steps)
 
     def memories(self) -> list[Memory]:
         replicas = len(self._examples.members)

@@ -1,8 +1,7 @@
 """Training of a group: its replicas step by step, their reports, their failures and their final scores."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 
 from tuilab.engine.batches import batch_size
+from tuilab.engine.changes import Changes
 from tuilab.engine.checkpoints import Checkpoint, Keeper, divide, fingerprint, fits, restore
 from tuilab.engine.data import make_splits
 from tuilab.engine.devices import find_device
@@ -21,7 +21,19 @@ from tuilab.engine.reports import Reports, evaluation_steps, finite
 from tuilab.spec.errors import LabError
 from tuilab.spec.network import Network
 from tuilab.spec.probes import Probes
-from tuilab.spec.protocol import Event, GroupFinished, GroupStarted, Replica, RunFailed, RunFinished, TrainGroup
+from tuilab.spec.protocol import (
+    Change,
+    ChangeRuns,
+    Event,
+    GroupFinished,
+    GroupStarted,
+    Replica,
+    RunFailed,
+    RunFinished,
+    RunsChanged,
+    RunStopped,
+    TrainGroup,
+)
 from tuilab.spec.task import facts
 from tuilab.spec.training import report_steps
 
@@ -35,6 +47,8 @@ _CHUNK_SECONDS = 0.03
 Emit = Callable[[Event], None]
 Control = Callable[[], bool]
 """Called between chunks of steps: waits while the group is paused, true when it is to end."""
+Asked = Callable[[], Sequence[ChangeRuns]]
+"""What people have asked to be changed of the group since the last call."""
 
 
 class _StoppedError(Exception):
@@ -49,7 +63,11 @@ class _Clock:
     steps: int = 0
 
 
-def train_group(request: TrainGroup, emit: Emit, control: Control) -> None:
+def _nothing_asked() -> tuple[ChangeRuns, ...]:
+    return ()
+
+
+def train_group(request: TrainGroup, emit: Emit, control: Control, asked: Asked = _nothing_asked) -> None:
     """Train every replica of a group and tell about it.
 
     Raises:
@@ -65,7 +83,7 @@ def train_group(request: TrainGroup, emit: Emit, control: Control) -> None:
     clock = _Clock()
     started = stopped = False
     for replicas, checkpoint in _waves(request, layout):
-        wave = _Wave(request, job, replicas, emit, control, clock, checkpoint)
+        wave = _Wave(request, job, replicas, emit, control, asked, clock, checkpoint)
         if not started:
             emit(GroupStarted(group=request.group, num_params=layout.num_params))
             started = True
@@ -102,6 +120,7 @@ class _Wave:
     replicas: tuple[Replica, ...]
     emit: Emit
     control: Control
+    asked: Asked
     clock: _Clock
     checkpoint: Checkpoint | None = None
     """What the replicas go on from."""
@@ -115,6 +134,8 @@ class _Wave:
     keeper: Keeper = field(init=False)
     before: tuple[float, int] = field(init=False)
     """What the clock said before this wave: seconds and steps."""
+    changes: Changes = field(init=False)
+    """What is changed by hand, and what was before the last engine died."""
     chunk: int = 1
     """Steps to take before looking at the requests again."""
 
@@ -125,6 +146,7 @@ class _Wave:
         self.members, self.nothing = members, np.full(len(members), np.nan)
         self.keeper = Keeper(self.request, tuple(replica.run for replica in self.replicas))
         self.before = self.clock.seconds, self.clock.steps
+        self.changes = Changes(self.replicas, self.job.training.steps)
         if self.checkpoint is None or not self._make_packs(self.checkpoint):
             self.checkpoint = None
             self._make_packs(None)
@@ -161,17 +183,13 @@ class _Wave:
 
     def _train(self, reports: Reports) -> Scores:
         """Step from evaluation to evaluation; the scores on the validation part after the last step."""
-        training, split = self.job.training, self.members[0].split
-        schedule = report_steps(training.steps)
-        evaluated = evaluation_steps(schedule, batch_size(len(split.train), training), len(split.val))
         val = self._begin(reports) if self.checkpoint is None else self._go_on(self.checkpoint, reports)
-        reached = 0 if self.checkpoint is None else self.checkpoint.step
-        for begin, end in pairwise(step for step in evaluated if step >= reached):
-            if not self.packs:
-                break
+        begin = 0 if self.checkpoint is None else self.checkpoint.step
+        while self.packs and begin < self.changes.steps:
+            schedule, end = self._until(begin)
             losses = np.full((end - begin, len(self.replicas)), np.nan)
             since, waiting = begin, [step for step in schedule if begin < step < end]
-            for reached in self._advance(begin, end, losses):
+            for reached in self._advance(begin, end, losses, reports):
                 while waiting and waiting[0] <= reached:
                     mean = losses[since - begin : waiting[0] - begin].mean(0)
                     self._report(reports, waiting[0], mean, self.nothing, self.nothing)
@@ -179,11 +197,18 @@ class _Wave:
             val = self._scores("val")
             self._report(reports, end, losses[since - begin :].mean(0), val.loss, val.metric)
             self._drop_failed(begin, losses, val.loss, reports)
+            begin = end
             if self.packs and self.keeper.due:
                 packs = list(zip(self.packs, self.alive, strict=True))
                 cost = self.clock.seconds - self.before[0], self.clock.steps - self.before[1]
-                self.keeper.write(end, cost, self.watch.state(), packs)
+                self.keeper.write(end, cost, self.watch.state(), packs, self.changes.made)
         return val
+
+    def _until(self, begin: int) -> tuple[tuple[int, ...], int]:
+        """The steps at which losses are reported, and the first after ``begin`` at which there is an evaluation."""
+        schedule, split = report_steps(self.changes.steps), self.members[0].split
+        evaluated = evaluation_steps(schedule, batch_size(len(split.train), self.job.training), len(split.val))
+        return schedule, next(step for step in evaluated if step > begin)
 
     def _begin(self, reports: Reports) -> Scores:
         """Report the losses before training; the scores on the validation part."""
@@ -206,6 +231,7 @@ class _Wave:
             for memory, position in zip(pack.memories(), positions, strict=True):
                 restore(memory, checkpoint.memory[self.replicas[position].run])
             pack.skip_to(checkpoint.step)
+        self._make_due(checkpoint.step)
         share = len(self.replicas) / len(checkpoint.runs)
         self.clock.seconds += checkpoint.seconds * share
         self.clock.steps += round(checkpoint.steps * share)
@@ -221,7 +247,7 @@ class _Wave:
         self.emit(RunFailed(group=self.request.group, run=run, step=step, reason=reason))
         self.keeper.note_failed(run, step, reason)
 
-    def _advance(self, first: int, last: int, losses: LossArray) -> Iterator[int]:
+    def _advance(self, first: int, last: int, losses: LossArray, reports: Reports) -> Iterator[int]:
         """Take some steps, looking at the requests now and then; fills ``losses`` (steps, replicas of the wave).
 
         Yields:
@@ -233,7 +259,7 @@ class _Wave:
         """
         step = first
         while step < last:
-            following = min(last, step + self.chunk)
+            following = min(last, step + self.chunk, self.changes.next_after(step, last))
             began = perf_counter()
             for pack, positions in zip(self.packs, self.alive, strict=True):
                 losses[step - first : following - first, positions] = pack.run(step, following)
@@ -245,6 +271,38 @@ class _Wave:
             yield step
             if self.control():
                 raise _StoppedError
+            for request in self.asked():
+                reports.flush()
+                self._obey(request, step)
+            self._make_due(step)
+
+    def _make_due(self, step: int) -> None:
+        """Change what was changed at this step, or before, when an earlier engine trained these replicas."""
+        for position, change in self.changes.due(step):
+            self._change(position, change)
+
+    def _obey(self, request: ChangeRuns, step: int) -> None:
+        """Change or end runs as a person asks, and tell about it."""
+        training = {position for positions in self.alive for position in positions}
+        wanted = [position for position in training if self.replicas[position].run in request.runs]
+        if request.stop:
+            for position in wanted:
+                self.emit(RunStopped(group=self.request.group, run=self.replicas[position].run, step=step))
+            self._leave(wanted)
+            return
+        for change, positions in self.changes.asked(request, sorted(training), sorted(wanted), step):
+            for position in positions:
+                self._change(position, change)
+            runs = tuple(self.replicas[position].run for position in positions)
+            self.emit(RunsChanged(group=self.request.group, runs=runs, change=change))
+
+    def _change(self, position: int, change: Change) -> None:
+        self.changes.note(position, change)
+        for pack, positions in zip(self.packs, self.alive, strict=True):
+            if change.steps is not None:
+                pack.set_steps(change.steps)
+            if change.lr is not None and position in positions:
+                pack.set_lr(positions.index(position), change.lr)
 
     def _scores(self, part: PartName) -> Scores:
         """Of every replica of the wave, NaN where it has left."""
@@ -267,8 +325,12 @@ class _Wave:
             bad = ~np.isfinite(losses[:, position])
             step = begin + (int(bad.argmax()) if bad.any() else len(losses))
             self._fail(self.replicas[position].run, step, reasons[position])
+        self._leave(failed)
+
+    def _leave(self, leaving: Sequence[int]) -> None:
+        """Let the replicas at these positions go."""
         for index, positions in enumerate(self.alive):
-            rows = [row for row, position in enumerate(positions) if not reasons[position]]
+            rows = [row for row, position in enumerate(positions) if position not in leaving]
             if rows and len(rows) < len(positions):
                 self.packs[index].keep(rows)
             self.alive[index] = [positions[row] for row in rows]

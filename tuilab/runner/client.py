@@ -18,12 +18,14 @@ from tuilab.spec.seeds import more_seeds
 from tuilab.store.home import experiment_lock, log_file, log_folder, make_home
 from tuilab.store.locks import FileLock
 from tuilab.store.reader import Reader
-from tuilab.store.records import Command, ExperimentRecord
-from tuilab.store.writer import Writer
+from tuilab.store.records import Command, ExperimentRecord, Order
+from tuilab.store.writer import NOTHING_MORE, Writer
 
 Tell: TypeAlias = Callable[[Path, str], None]
 """A command to a running experiment: the lab's folder and the experiment's id."""
 STANDBY_LOG = "standby"
+MOST_STEPS = 10**9
+MOST_LR = 100.0
 
 
 def check(comparison: Comparison, device: str = "auto") -> None:
@@ -254,6 +256,72 @@ def more(
         launch(home, experiment, engine)
 
 
+def stop_run(home: Path, experiment: str, run: int) -> None:
+    """End one run of an experiment; the others go on. Nothing happens where the run has ended.
+
+    Raises:
+        LabError: when there is no such experiment or run, or the experiment does not run.
+
+    """
+    with Reader(home) as reader:
+        if run not in {one.id for one in reader.runs(experiment)}:
+            raise LabError(
+                f"experiment {experiment} has no run {run}; tuilab export {experiment} --what runs lists them"
+            )
+    _order(home, experiment, Command.STOP_RUN, Order(run=run))
+
+
+def set_lr(home: Path, experiment: str, lr: float, candidate: int | None = None, run: int | None = None) -> None:
+    """Train what trains now with another learning rate, which the schedule still multiplies.
+
+    Those runs are marked, and are no evidence any more: their seeds are trained again as planned.
+
+    Args:
+        home: the lab's folder.
+        experiment: its id.
+        lr: the learning rate.
+        candidate: index of the candidate whose runs are changed; None for all.
+        run: the only run to change; None for all.
+
+    Raises:
+        LabError: when there is no such experiment, it does not run, or no network can be trained with such a rate.
+
+    """
+    if not 0 < lr <= MOST_LR:
+        raise LabError(f"a learning rate is a number above 0 and at most {MOST_LR:g}, and not {lr:g}")
+    _order(home, experiment, Command.LR, Order(run=run, candidate=candidate, value=lr))
+
+
+def set_steps(home: Path, experiment: str, steps: int, candidate: int | None = None) -> None:
+    """Let what trains now take so many steps in all, more than planned; those runs are marked as by ``set_lr``.
+
+    Args:
+        home: the lab's folder.
+        experiment: its id.
+        steps: of each run, those that it has taken included.
+        candidate: index of the candidate whose runs go on for longer; None for all.
+
+    Raises:
+        LabError: when there is no such experiment, it does not run, or that is not more than planned.
+
+    """
+    with Reader(home) as reader:
+        record = reader.experiment(experiment)
+    if record is not None:
+        own = enumerate(record.comparison.candidates)
+        chosen = [one for index, one in own if candidate in (None, index)]
+        planned = min((record.comparison.training_of(one).steps for one in chosen), default=0)
+        if not planned < steps <= MOST_STEPS:
+            raise LabError(f"runs take {planned:,} steps as planned; more is up to {MOST_STEPS:,}, and not {steps:,}")
+    _order(home, experiment, Command.STEPS, Order(candidate=candidate, value=steps))
+
+
+def _order(home: Path, experiment: str, command: Command, order: Order) -> None:
+    with Writer(home) as writer:
+        if not _tell(home, writer, experiment, command, order):
+            raise LabError(f"experiment {experiment} does not run: there is nothing to change")
+
+
 def follow(home: Path, experiment: str, seconds: float = 0.1) -> Iterator[ExperimentRecord]:
     """The experiment each time that it has changed, until it has ended or its runner is lost.
 
@@ -279,14 +347,14 @@ def follow(home: Path, experiment: str, seconds: float = 0.1) -> Iterator[Experi
             last = record
 
 
-def _tell(home: Path, writer: Writer, experiment: str, command: Command) -> bool:
+def _tell(home: Path, writer: Writer, experiment: str, command: Command, order: Order = NOTHING_MORE) -> bool:
     """Leave a command; False, and nothing is left, where the experiment has no runner."""
     with Reader(home) as reader:
         record = reader.experiment(experiment)
     if record is None:
         raise LabError(f"there is no experiment {experiment}; tuilab ls lists them")
     if not record.status.ended:
-        writer.send(experiment, command)
+        writer.send(experiment, command, order)
     return not record.status.ended
 
 

@@ -151,6 +151,15 @@ class Crew:
         """Go on, as far as there are slots."""
         self.paused = False
 
+    def drop(self, run: int) -> bool:
+        """Take a run out of the job that it waits in; False where it waits in none."""
+        for place, job in enumerate(self.pending):
+            left = tuple(replica for replica in job.replicas if replica.run != run)
+            if len(left) < len(job.replicas):
+                self.pending[place : place + 1] = [replace(job, replicas=left)] if left else []
+                return True
+        return False
+
     def stop(self) -> list[Job]:
         """Ask every task to end and return the jobs that had not begun."""
         for task in self.tasks:

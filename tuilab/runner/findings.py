@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tuilab.runner.ledger import Ledger
 from tuilab.runner.setting import Setting
-from tuilab.store.records import Phase, RunRecord, Status
+from tuilab.store.records import Phase, RunRecord, Status, by_hand
 
 SUMMARY_SECONDS = 1.0
 """Time between two summaries."""
@@ -54,8 +54,16 @@ class Findings:
             for run in self._ledger.runs.values()
             if run.phase is Phase.FINAL
             and run.status in (Status.FINISHED, Status.FAILED)
+            and run.as_planned
             and run.id not in self._untrained
         ]
         setting = self._setting
-        result = summarise(setting.comparison, setting.totals, finals, setting.task, self._added_seeds)
+        result = summarise(
+            setting.comparison,
+            setting.totals,
+            finals,
+            setting.task,
+            self._added_seeds,
+            by_hand(self._ledger.runs.values()),
+        )
         self._ledger.update(replace(self._ledger.progress, result=result))

@@ -9,6 +9,7 @@ from statistics import fmean
 
 from tuilab.analysis.caveats import learnt_nothing
 from tuilab.spec.comparison import Protocol
+from tuilab.spec.protocol import total_steps
 from tuilab.spec.training import Training
 from tuilab.store.records import NewRun, Phase, RunRecord
 
@@ -46,6 +47,11 @@ def next_runs(
         chance: the metric of a network that has learnt nothing.
 
     """
+    replaced = twins(candidate, runs)
+    if replaced:
+        return replaced
+    tuned = bool(runs)
+    runs = [run for run in runs if _has_its_place(run)]
     final = [run for run in runs if run.phase is Phase.FINAL]
     if final:
         return _final(candidate, final[0].lr, missing_seeds(protocol, runs))
@@ -53,6 +59,8 @@ def next_runs(
     if lr is not None:
         return _final(candidate, lr, range(protocol.final_seeds))
     tried = sorted({run.lr for run in runs})
+    if not tried and tuned:
+        return ()
     if not tried:
         return _tuning(candidate, sorted(set(protocol.lr_grid)), protocol)
     best = choose_lr(runs)
@@ -65,9 +73,23 @@ def next_runs(
     return _final(candidate, best, range(protocol.final_seeds))
 
 
+def twins(candidate: int, runs: Sequence[RunRecord]) -> tuple[NewRun, ...]:
+    """Runs that take the places of those that somebody has changed while they trained: the same, as planned."""
+    places = {(run.phase, run.seed_index, run.lr) for run in runs if _has_its_place(run)}
+    changed = dict.fromkeys(
+        (run.phase, run.seed_index, run.lr) for run in runs if run.changes and not run.stopped_by_hand
+    )
+    return tuple(NewRun(candidate, *place) for place in changed if place not in places)
+
+
+def _has_its_place(run: RunRecord) -> bool:
+    """Whether the run is the one that was planned; a final run that was stopped by hand is not planned again."""
+    return run.as_planned or (run.stopped_by_hand and run.phase is Phase.FINAL)
+
+
 def missing_seeds(protocol: Protocol, runs: Sequence[RunRecord]) -> tuple[int, ...]:
-    """The final seeds of the protocol that a candidate has no run with."""
-    had = {run.seed_index for run in runs if run.phase is Phase.FINAL}
+    """The final seeds of the protocol that a candidate has no run with, as planned."""
+    had = {run.seed_index for run in runs if run.phase is Phase.FINAL and _has_its_place(run)}
     return tuple(seed for seed in range(protocol.final_seeds) if seed not in had)
 
 
@@ -154,7 +176,8 @@ def planned_steps(training: Training, protocol: Protocol, runs: Sequence[RunReco
 
     Runs that ended early count with the steps they took.
     """
-    known = sum(run.step if run.status.ended else training.steps for run in runs)
+    known = sum(run.step if run.status.ended else total_steps(training.steps, run.changes) for run in runs)
+    known += sum(one.phase is Phase.TUNING for one in twins(0, runs)) * training.steps
     if any(run.phase is Phase.FINAL for run in runs):
         return known + len(missing_seeds(protocol, runs)) * training.steps
     tuning = 0

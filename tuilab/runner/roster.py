@@ -1,5 +1,6 @@
 """The runs of an experiment by candidate: which there are, which come next, and how many steps they take."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tuilab.runner.crew import Job
@@ -7,7 +8,7 @@ from tuilab.runner.ledger import Ledger
 from tuilab.runner.packing import pack
 from tuilab.runner.plan import next_runs, planned_steps
 from tuilab.runner.setting import Setting
-from tuilab.spec.protocol import Replica
+from tuilab.spec.protocol import Replica, total_steps
 from tuilab.store.records import RunRecord, Status
 
 
@@ -45,6 +46,15 @@ class Roster:
         self._given_up.add(candidate)
         self.count_steps()
 
+    def drop(self, run: int) -> bool:
+        """Take a run out of those that wait to be packed; False where it is none of them."""
+        for place, (candidate, records) in enumerate(self._unpacked):
+            left = [record for record in records if record.id != run]
+            if len(left) < len(records):
+                self._unpacked[place : place + 1] = [(candidate, left)] if left else []
+                return True
+        return False
+
     def stop(self) -> None:
         """Plan nothing more; runs that are in no group yet end here."""
         self._stopped = True
@@ -81,9 +91,12 @@ class Roster:
         jobs = []
         for candidate, records in self._unpacked:
             load = self._setting.loads[candidate]
-            for group in pack(records, load, at_least):
-                replicas = tuple(Replica(run=run.id, seed_index=run.seed_index, lr=run.lr) for run in group)
-                jobs.append(Job(candidate, replicas, load.seconds(len(group))))
+            # Those that go on together share the number of steps, and when it was changed.
+            for alike in _by_length(records):
+                jobs += [
+                    Job(candidate, tuple(map(replica_of, group)), load.seconds(len(group)))
+                    for group in pack(alike, load, at_least)
+                ]
         self._unpacked.clear()
         return jobs
 
@@ -93,10 +106,23 @@ class Roster:
         for candidate, training in enumerate(self._setting.trainings):
             runs = self._of(candidate)
             if candidate in self._given_up:
-                total += sum(run.step if run.status.ended else training.steps for run in runs)
+                total += sum(run.step if run.status.ended else total_steps(training.steps, run.changes) for run in runs)
             else:
                 total += planned_steps(training, self._setting.comparison.protocol, runs)
         self._ledger.update(replace(self._ledger.progress, planned_steps=total))
 
     def _of(self, candidate: int) -> list[RunRecord]:
         return [self._ledger.runs[run] for run in self._runs[candidate]]
+
+
+def replica_of(run: RunRecord) -> Replica:
+    """The run as an engine trains it."""
+    return Replica(run=run.id, seed_index=run.seed_index, lr=run.lr, changes=run.changes)
+
+
+def _by_length(runs: Sequence[RunRecord]) -> Iterable[list[RunRecord]]:
+    alike: dict[tuple[tuple[int, int], ...], list[RunRecord]] = {}
+    for run in runs:
+        changes = tuple((change.step, change.steps) for change in run.changes if change.steps is not None)
+        alike.setdefault(changes, []).append(run)
+    return alike.values()

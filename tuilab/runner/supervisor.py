@@ -15,10 +15,11 @@ from tuilab.runner.crew import Crew, Job, Task
 from tuilab.runner.engines import Death, EnginePool, EngineProcess
 from tuilab.runner.findings import Findings
 from tuilab.runner.ledger import NO_HISTORY, History, Ledger
-from tuilab.runner.roster import Roster
+from tuilab.runner.roster import Roster, replica_of
 from tuilab.runner.setting import Setting
 from tuilab.runner.slots import cores, devices_for
 from tuilab.spec.protocol import (
+    ChangeRuns,
     Event,
     GroupFailed,
     GroupFinished,
@@ -28,10 +29,13 @@ from tuilab.spec.protocol import (
     Replica,
     RunFailed,
     RunFinished,
+    RunsChanged,
+    RunStopped,
     TrainGroup,
+    total_steps,
 )
 from tuilab.store.home import checkpoint_folder
-from tuilab.store.records import Command, Phase, RunRecord, Status
+from tuilab.store.records import STOPPED_BY_HAND, Command, Order, Phase, RunRecord, Status
 from tuilab.store.schema import StoreError
 from tuilab.store.writer import Writer
 
@@ -153,6 +157,15 @@ class Supervisor:
                 self.ledger.report(event)
             case RunFinished():
                 self._finish_run(event, task.job.candidate)
+            case RunsChanged():
+                for identity in event.runs:
+                    run = self.ledger.runs[identity]
+                    self.ledger.change(replace(run, changes=(*run.changes, event.change)))
+                log.info("runs %s changed by hand: %s", event.runs, event.change.model_dump_json(exclude_none=True))
+                self.roster.count_steps()
+            case RunStopped():
+                run, reason = self.ledger.runs[event.run], f"{STOPPED_BY_HAND} at step {event.step:,}"
+                self._end_run(replace(run, status=Status.STOPPED, step=event.step, reason=reason))
             case RunFailed():
                 run = self.ledger.runs[event.run]
                 self._end_run(replace(run, status=Status.FAILED, step=event.step, reason=event.reason))
@@ -164,11 +177,12 @@ class Supervisor:
                 assert_never(event)
 
     def _finish_run(self, event: RunFinished, candidate: int) -> None:
+        run = self.ledger.runs[event.run]
         self._end_run(
             replace(
-                self.ledger.runs[event.run],
+                run,
                 status=Status.FINISHED,
-                step=self.setting.trainings[candidate].steps,
+                step=total_steps(self.setting.trainings[candidate].steps, run.changes),
                 train_loss=event.train_loss,
                 train_metric=event.train_metric,
                 val_loss=event.val_loss,
@@ -220,7 +234,8 @@ class Supervisor:
         self.roster.ended(task.job.candidate)
 
     def _left(self, job: Job) -> tuple[Replica, ...]:
-        return tuple(replica for replica in job.replicas if not self.ledger.runs[replica.run].status.ended)
+        runs = [self.ledger.runs[replica.run] for replica in job.replicas]
+        return tuple(replica_of(run) for run in runs if not run.status.ended)
 
     def _give_up(self, job: Job, reason: str) -> None:
         """A group that cannot be trained: the others go on, but its candidate gets no further runs."""
@@ -325,12 +340,12 @@ class Supervisor:
         try:
             for sent in self.writer.waiting_commands(self.experiment):
                 log.info("command: %s", sent.command.value)
-                self._command(sent.command)
+                self._command(sent.command, sent.order)
                 self.writer.acknowledge(sent)
         except StoreError as error:
             log.warning("%s", error)
 
-    def _command(self, command: Command) -> None:
+    def _command(self, command: Command, order: Order) -> None:
         match command:
             case Command.STOP:
                 self.stop(STOPPED)
@@ -340,8 +355,33 @@ class Supervisor:
                     self._mark(task.job, Status.PAUSED)
             case Command.RESUME:
                 self.crew.resume()
+            case Command.STOP_RUN:
+                self._stop_run(order.run)
+            case Command.LR:
+                self._change(order, lr=order.value)
+            case Command.STEPS:
+                self._change(order, steps=None if order.value is None else int(order.value))
             case _:
                 assert_never(command)
+
+    def _change(self, order: Order, lr: float | None = None, steps: int | None = None) -> None:
+        """Change what trains now; what has not begun is trained as planned."""
+        for task in self.crew.tasks:
+            runs = tuple(replica.run for replica in self._left(task.job) if order.run in (None, replica.run))
+            if runs and order.candidate in (None, task.job.candidate):
+                task.engine.send(ChangeRuns(group=task.group, runs=runs, lr=lr, steps=steps))
+
+    def _stop_run(self, identity: int | None) -> None:
+        """End one run: between two steps where it trains, at once where it waits."""
+        run = self.ledger.runs.get(-1 if identity is None else identity)
+        if run is None or run.status.ended:
+            return
+        task = next((one for one in self.crew.tasks if identity in [each.run for each in one.job.replicas]), None)
+        if task is not None:
+            task.engine.send(ChangeRuns(group=task.group, runs=(run.id,), stop=True))
+        elif self.crew.drop(run.id) or self.roster.drop(run.id):
+            self._end_run(replace(run, status=Status.STOPPED, reason=f"{STOPPED_BY_HAND} before it began"))
+            self.roster.ended(run.candidate)
 
     def _stop_runs(self, job: Job) -> None:
         self._mark(job, Status.STOPPED)

@@ -1,5 +1,6 @@
 """What the runner and an engine say to each other: one JSON line each, requests down, events up."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -10,6 +11,22 @@ from tuilab.spec.task import Task
 from tuilab.spec.training import Training
 
 
+class Change(Value):
+    """What a person has changed of a run while it trained; from then on it is no run as it was planned."""
+
+    step: int
+    """Optimiser steps that the run had taken."""
+    lr: float | None = None
+    """Its learning rate from then on, which the schedule still multiplies; None where that stayed."""
+    steps: int | None = None
+    """How many steps it takes in all from then on; None where that stayed."""
+
+
+def total_steps(planned: int, changes: Sequence[Change]) -> int:
+    """How many steps a run takes in all that was planned with so many."""
+    return next((change.steps for change in reversed(changes) if change.steps is not None), planned)
+
+
 class Replica(Value):
     """One run inside a group."""
 
@@ -18,6 +35,8 @@ class Replica(Value):
     seed_index: int
     """Which seed: data and initialisation derive from (experiment seed, seed index, purpose)."""
     lr: float
+    changes: tuple[Change, ...] = ()
+    """What was changed before its last engine died: it is changed again at the same steps."""
 
 
 class TrainGroup(Value):
@@ -54,6 +73,23 @@ class PauseGroup(Value):
     kind: Literal["pause"] = "pause"
     group: int
     paused: bool
+
+
+class ChangeRuns(Value):
+    """Request: change some runs of the group that trains, between two steps; RunsChanged or RunStopped answer.
+
+    What would change nothing is not answered, so that the request may be sent twice.
+    """
+
+    kind: Literal["change"] = "change"
+    group: int
+    runs: tuple[int, ...]
+    lr: float | None = None
+    """Their learning rate from now on; None leaves it."""
+    steps: int | None = None
+    """How many steps they take in all, more than now; None leaves it. Holds for the whole group."""
+    stop: bool = False
+    """Whether they end now."""
 
 
 class Shutdown(Value):
@@ -127,6 +163,24 @@ class RunFailed(Value):
     reason: str
 
 
+class RunsChanged(Value):
+    """Event: some runs have been changed on request."""
+
+    kind: Literal["changed"] = "changed"
+    group: int
+    runs: tuple[int, ...]
+    change: Change
+
+
+class RunStopped(Value):
+    """Event: one run has been ended on request; its neighbours go on."""
+
+    kind: Literal["run_stopped"] = "run_stopped"
+    group: int
+    run: int
+    step: int
+
+
 class GroupFinished(Value):
     """Event: every replica of the group has finished, failed or been stopped."""
 
@@ -149,9 +203,10 @@ class GroupFailed(Value):
     """Whether a smaller group might be trained."""
 
 
-Request = Annotated[TrainGroup | StopGroup | PauseGroup | Shutdown, Field(discriminator="kind")]
+Request = Annotated[TrainGroup | StopGroup | PauseGroup | ChangeRuns | Shutdown, Field(discriminator="kind")]
 Event = Annotated[
-    Ready | GroupStarted | Points | RunFinished | RunFailed | GroupFinished | GroupFailed, Field(discriminator="kind")
+    Ready | GroupStarted | Points | RunFinished | RunFailed | RunsChanged | RunStopped | GroupFinished | GroupFailed,
+    Field(discriminator="kind"),
 ]
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -10,7 +10,7 @@ from tuilab.analysis.result import Result
 from tuilab.spec.probes import Probes
 from tuilab.spec.task import TaskFacts, facts
 from tuilab.store.reader import Reader
-from tuilab.store.records import DIVERGED, ExperimentRecord, Phase, Point, RunRecord, Status
+from tuilab.store.records import DIVERGED, ExperimentRecord, Phase, Point, RunRecord, Status, by_hand
 from tuilab.store.schema import damaged
 
 POINTS_AT_ONCE = 50_000
@@ -65,14 +65,15 @@ def report_from(
 
 
 def run_facts(runs: Iterable[RunRecord], points: Iterable[Point]) -> tuple[RunFacts, ...]:
-    """The facts of every final run that has begun, in the order in which they were planned.
+    """The facts of every final run that has begun and that nobody has changed, in the order in which they were planned.
 
     Args:
         runs: of the experiment; tuning runs are left out.
         points: of the experiment, in the order in which they came.
 
     """
-    begun = [run for run in runs if run.phase is Phase.FINAL and (run.step or run.status.ended)]
+    finals = (run for run in runs if run.phase is Phase.FINAL and not run.changes)
+    begun = [run for run in finals if run.step or run.status.ended]
     curves: dict[int, list[tuple[int, float | None]]] = {run.id: [] for run in begun}
     for point in points:
         if point.run in curves:
@@ -84,7 +85,7 @@ def tuned_rates(runs: Iterable[RunRecord]) -> tuple[TunedRate, ...]:
     """What tuning has found so far, by candidate and learning rate."""
     found: dict[tuple[int, float], list[float | None]] = {}
     for run in runs:
-        if run.phase is Phase.TUNING and (run.status is Status.FINISHED or _failed(run)):
+        if run.phase is Phase.TUNING and run.as_planned and (run.status is Status.FINISHED or _failed(run)):
             found.setdefault((run.candidate, run.lr), []).append(run.val_metric)
     return tuple(TunedRate(candidate, lr, tuple(values)) for (candidate, lr), values in sorted(found.items()))
 
@@ -152,15 +153,15 @@ def _failed(run: RunRecord) -> bool:
 
 
 def _result(
-    record: ExperimentRecord, runs: Iterable[RunRecord], totals: Sequence[tuple[int, int]], known: TaskFacts
+    record: ExperimentRecord, runs: Sequence[RunRecord], totals: Sequence[tuple[int, int]], known: TaskFacts
 ) -> Result:
     """What the final runs say where the runner has not said it (yet)."""
     ended = [
         FinalRun(run.candidate, run.seed_index, run.lr, run.test_metric, None)
         for run in runs
-        if run.phase is Phase.FINAL and (run.status is Status.FINISHED or _failed(run))
+        if run.phase is Phase.FINAL and run.as_planned and (run.status is Status.FINISHED or _failed(run))
     ]
-    return summarise(record.comparison, totals, ended, known, record.added_seeds)
+    return summarise(record.comparison, totals, ended, known, record.added_seeds, by_hand(runs))
 
 
 def _moment(seconds: float) -> str:

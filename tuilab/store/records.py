@@ -1,12 +1,15 @@
 """What the store remembers, as frozen values."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from tuilab.analysis.caveats import ByHand
 from tuilab.analysis.result import Result
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.probes import Probes
+from tuilab.spec.protocol import Change
 
 
 class Status(Enum):
@@ -32,10 +35,18 @@ class Command(Enum):
     STOP = "stop"
     PAUSE = "pause"
     RESUME = "resume"
+    STOP_RUN = "stop run"
+    """End one run; the others go on."""
+    LR = "lr"
+    """Train what trains now with another learning rate."""
+    STEPS = "steps"
+    """Let what trains now take more steps."""
 
 
 DIVERGED = "diverged"
 """What the reason begins with of a run that failed by itself: trained again, it would fail again."""
+STOPPED_BY_HAND = "stopped by hand"
+"""What the reason begins with of a run that a person ended while its experiment went on."""
 
 
 class Phase(Enum):
@@ -105,6 +116,18 @@ class RunRecord:
     """The run's share of its group's wall time."""
     probes: Probes | None = None
     """Of a final run whose protocol asks for them."""
+    changes: tuple[Change, ...] = ()
+    """What a person changed while it trained, in order: the marks on its curve."""
+
+    @property
+    def stopped_by_hand(self) -> bool:
+        """Whether a person ended it while its experiment went on."""
+        return self.status is Status.STOPPED and self.reason.startswith(STOPPED_BY_HAND)
+
+    @property
+    def as_planned(self) -> bool:
+        """Whether nobody has interfered with it. Only such runs are evidence."""
+        return not (self.changes or self.stopped_by_hand)
 
 
 class Point(NamedTuple):
@@ -153,8 +176,34 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What a command is about.
+
+    Attributes:
+        run: the run to stop, or to change; None for all that train.
+        candidate: index of the one whose runs are changed; None for all.
+        value: the learning rate, or the number of steps in all.
+
+    """
+
+    run: int | None = None
+    candidate: int | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SentCommand:
     """A command that waits for the runner's acknowledgement."""
 
     id: int
     command: Command
+    order: Order = Order()
+
+
+def by_hand(runs: Iterable[RunRecord]) -> tuple[ByHand, ...]:
+    """What was done by hand to runs that are not as they were planned, in their order."""
+    return tuple(
+        ByHand(run.candidate, run.seed_index, run.phase is Phase.FINAL, run.step, run.changes, run.stopped_by_hand)
+        for run in runs
+        if not run.as_planned
+    )

@@ -4,23 +4,26 @@ import json
 import sqlite3
 from dataclasses import fields
 
+from pydantic import TypeAdapter
+
 from tuilab.analysis.result import Result, result_from_json, result_to_json
 from tuilab.spec.comparison import Comparison, dump
 from tuilab.spec.errors import printable
 from tuilab.spec.probes import Probes
+from tuilab.spec.protocol import Change
 from tuilab.store.records import ExperimentRecord, Phase, Progress, RunRecord, Status
 
 SELECT_EXPERIMENTS = """SELECT number, id, source, status, message, created, launched, claimed, started, ended,
     heartbeat, device, planned_steps, done_steps, result, comparison, added_seeds FROM experiments"""
 SELECT_RUNS = """SELECT id, candidate, phase, seed_index, lr, status, step, reason, train_loss, train_metric, val_loss,
-    val_metric, test_loss, test_metric, dead_fraction, seconds, probes FROM runs"""
+    val_metric, test_loss, test_metric, dead_fraction, seconds, probes, changes FROM runs"""
 UPDATE_PROGRESS = """UPDATE experiments SET status = :status, message = :message, started = :started, ended = :ended,
     device = :device, planned_steps = :planned_steps, done_steps = :done_steps WHERE number = :number"""
 UPDATE_RESULT = "UPDATE experiments SET result = ? WHERE number = ?"
 UPDATE_RUN = """UPDATE runs SET status = :status, step = :step, reason = :reason, train_loss = :train_loss,
     train_metric = :train_metric, val_loss = :val_loss, val_metric = :val_metric, test_loss = :test_loss,
-    test_metric = :test_metric, dead_fraction = :dead_fraction, seconds = :seconds, probes = :probes
-    WHERE id = :id"""
+    test_metric = :test_metric, dead_fraction = :dead_fraction, seconds = :seconds, probes = :probes,
+    changes = :changes WHERE id = :id"""
 REOPEN_EXPERIMENT = """UPDATE experiments SET status = 'queued', message = '', launched = :now, claimed = NULL,
     started = started + :now - coalesce(ended, heartbeat), ended = NULL
     WHERE number = :number AND status != 'finished'"""
@@ -32,6 +35,7 @@ ADD_SEEDS = """UPDATE experiments SET status = 'queued', message = '', launched 
 REOPEN_RUNS = """UPDATE runs SET status = 'queued', reason = '' WHERE experiment = :number AND status != 'finished'
     AND NOT (status = 'failed' AND reason LIKE :diverged)"""
 LOST_MESSAGE = "its runner has vanished: it was killed, or the machine was restarted; tuilab resume goes on with it"
+_CHANGES: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...])
 _RUN_FIELDS = tuple(field.name for field in fields(RunRecord))
 
 
@@ -68,7 +72,8 @@ def run_values(run: RunRecord) -> dict[str, str | int | float | None]:
     """The values of ``UPDATE_RUN``."""
     values = {name: getattr(run, name) for name in _RUN_FIELDS}
     probes = None if run.probes is None else run.probes.model_dump_json(exclude_defaults=True)
-    return {**values, "phase": run.phase.value, "status": run.status.value, "probes": probes}
+    changes = _CHANGES.dump_json(run.changes, exclude_none=True).decode()
+    return {**values, "phase": run.phase.value, "status": run.status.value, "probes": probes, "changes": changes}
 
 
 def run_record(row: sqlite3.Row) -> RunRecord:
@@ -80,6 +85,7 @@ def run_record(row: sqlite3.Row) -> RunRecord:
         "status": Status(values["status"]),
         "reason": printable(values["reason"]),
         "probes": probes,
+        "changes": () if values["changes"] == "[]" else _CHANGES.validate_json(values["changes"]),
     }
     return RunRecord(**{**values, **kinds})
 

@@ -93,6 +93,12 @@ MIGRATIONS: tuple[tuple[Statement, ...], ...] = (
         "DROP TABLE points",
         reduce_all,
     ),
+    (
+        "ALTER TABLE runs ADD COLUMN changes TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE commands ADD COLUMN run INTEGER",
+        "ALTER TABLE commands ADD COLUMN candidate INTEGER",
+        "ALTER TABLE commands ADD COLUMN value REAL",
+    ),
 )
 """Each step leads from the schema version of its index to the next. Steps are never changed, only added."""
 

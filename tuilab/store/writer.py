@@ -17,7 +17,17 @@ from tuilab.store.batches import POINT_BITS, first_free, insert
 from tuilab.store.home import checkpoint_folder, experiment_lock, log_files, make_home, store_file
 from tuilab.store.ids import new_id
 from tuilab.store.locks import FileLock
-from tuilab.store.records import DIVERGED, Command, NewPoint, NewRun, Progress, RunRecord, SentCommand, Status
+from tuilab.store.records import (
+    DIVERGED,
+    Command,
+    NewPoint,
+    NewRun,
+    Order,
+    Progress,
+    RunRecord,
+    SentCommand,
+    Status,
+)
 from tuilab.store.reduction import bring_up_to_date
 from tuilab.store.rows import (
     ADD_SEEDS,
@@ -36,6 +46,8 @@ from tuilab.store.schema import create, told
 
 if TYPE_CHECKING:
     from tuilab.analysis.result import Result
+
+NOTHING_MORE = Order()
 
 
 class Writer:
@@ -216,12 +228,12 @@ class Writer:
         if progress is not None:
             self._result = experiment, progress.result
 
-    def send(self, experiment: str, command: Command) -> int:
+    def send(self, experiment: str, command: Command, order: Order = NOTHING_MORE) -> int:
         """Leave a command for the experiment's runner, and return the command's id."""
         with self._transaction() as connection:
             inserted = connection.execute(
-                "INSERT INTO commands (experiment, command, sent) VALUES (?, ?, ?)",
-                (self._number(experiment), command.value, time.time()),
+                "INSERT INTO commands (experiment, command, sent, run, candidate, value) VALUES (?, ?, ?, ?, ?, ?)",
+                (self._number(experiment), command.value, time.time(), order.run, order.candidate, order.value),
             )
         return inserted.lastrowid or 0
 
@@ -229,11 +241,12 @@ class Writer:
         """Commands not yet acknowledged, oldest first."""
         with told(self.path):
             rows = self._connection.execute(
-                "SELECT c.id, c.command FROM commands c JOIN experiments e ON e.number = c.experiment"
+                "SELECT c.id, c.command, c.run, c.candidate, c.value FROM commands c"
+                " JOIN experiments e ON e.number = c.experiment"
                 " WHERE e.id = ? AND c.acknowledged IS NULL ORDER BY c.id",
                 (experiment,),
             ).fetchall()
-        return [SentCommand(identity, Command(command)) for identity, command in rows]
+        return [SentCommand(identity, Command(command), Order(*order)) for identity, command, *order in rows]
 
     def acknowledge(self, command: SentCommand) -> None:
         """Note that the runner obeys the command."""

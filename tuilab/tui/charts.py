@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tuilab.analysis.buckets import FEW, Band, HalvingBuckets
+from tuilab.spec.protocol import total_steps
 from tuilab.spec.task import Csv, TaskFacts, facts
 from tuilab.spec.training import Loss
 from tuilab.store.curves import Curves
@@ -41,15 +42,18 @@ def loss_chart(state: LiveState, *, log_y: bool = True, train: bool = True, band
         x_max=_x_max(state),
         log_y=log_y,
         unit=_loss_name(state),
-        note=_note(series, band),
+        note=_note(series, band, changed=_marks(state)),
+        marks=_marks(state),
     )
 
 
 def metric_chart(state: LiveState, *, log_y: bool = False, band: Band = "interval") -> ChartData:
     """The metric on the validation part (lower is better) of every candidate, as in ``loss_chart``."""
     band = _band(state, band)
-    series = _series(state, _metric, SeriesKind.EVAL, log_y, band)
-    return ChartData(_metric_name(state), series, _x_max(state), log_y, note=_note(series, band))
+    series, marks = _series(state, _metric, SeriesKind.EVAL, log_y, band), _marks(state)
+    return ChartData(
+        _metric_name(state), series, _x_max(state), log_y, note=_note(series, band, changed=marks), marks=marks
+    )
 
 
 def _band(state: LiveState, wanted: Band) -> Band:
@@ -86,7 +90,13 @@ def _series(
 
 
 def _x_max(state: LiveState) -> float:
-    return float(max((candidate.run_steps for candidate in state.candidates), default=1))
+    longest = max((candidate.run_steps for candidate in state.candidates), default=1)
+    return float(max([longest, *(total_steps(0, run.changes) for run in state.runs)]))
+
+
+def _marks(state: LiveState) -> tuple[int, ...]:
+    """The steps at which somebody changed runs by hand."""
+    return tuple(sorted({change.step for run in state.runs for change in run.changes}))
 
 
 def _loss_name(state: LiveState) -> str:
@@ -112,7 +122,7 @@ def _facts(state: LiveState) -> TaskFacts | None:
     return None if isinstance(task, Csv) else facts(task)
 
 
-def _note(series: tuple[Series, ...], band: Band) -> str:
+def _note(series: tuple[Series, ...], band: Band, changed: tuple[int, ...]) -> str:
     kinds = {one.kind for one in series}
     words = []
     if SeriesKind.TUNING in kinds:
@@ -121,4 +131,6 @@ def _note(series: tuple[Series, ...], band: Band) -> str:
         words.append("dotted: train")
     if SeriesKind.EVAL in kinds:
         words.append("band: 95 %" if band == "interval" else "band: min to max")
+    if changed:
+        words.append("arrow: changed by hand")
     return " · ".join(words)

@@ -58,6 +58,7 @@ class ChartData:
         log_y: whether the y axis is logarithmic.
         unit: of the y axis; empty without one.
         note: a few words on how to read it, for the lower border.
+        marks: steps at which somebody changed runs by hand, marked on the x axis.
 
     """
 
@@ -67,6 +68,7 @@ class ChartData:
     log_y: bool = False
     unit: str = ""
     note: str = ""
+    marks: tuple[int, ...] = ()
 
 
 _EMPTY = "no points yet"
@@ -123,6 +125,7 @@ def draw(
     frame = _frame(data.x_max, scale or scale_of(data) or Scale(0.0, 1.0), width, height)
     plot = _Plot(canvas, frame, max(data.x_max, 1.0))
     plot.axes()
+    plot.changed(data.marks)
     plot.add(shown)
     plot.letters()
     return canvas.rows(_ALPHABET)
@@ -150,6 +153,8 @@ class _Marks(NamedTuple):
 
 _AXES = _Marks("─", "│", "└", "┤", "┬")
 _ASCII_AXES = _Marks("-", "|", "+", "+", "+")
+_CHANGED, _ASCII_CHANGED = "▲", "^"
+"""Where runs were changed by hand."""
 
 
 class _Plot:
@@ -180,6 +185,13 @@ class _Plot:
         if self._frame.bottom < self._canvas.height:
             self._canvas.write(self._frame.left, self._frame.bottom, marks.line * self._frame.width, Ink.AXIS)
         self._grid(self._y_axis(marks), self._x_axis(marks))
+
+    def changed(self, steps: Sequence[int]) -> None:
+        """Mark on the x axis where runs were changed by hand."""
+        if self._frame.bottom < self._canvas.height:
+            glyph = _ASCII_CHANGED if self._canvas.glyphs == "ascii" else _CHANGED
+            for column in self._x(sorted(steps)):
+                self._canvas.write(self._frame.left + column // self._across, self._frame.bottom, glyph, Ink.LABEL)
 
     def _y_axis(self, marks: _Marks) -> list[int]:
         """Draw the axis; the dot rows of its ticks."""

@@ -8,6 +8,8 @@ LAB_KEYS: list[BindingType] = [
     Binding("space", "go_on", "Go on", id="lab.go-on",
             tooltip="Train what is left of an experiment that was stopped, lost or failed"),
     Binding("s", "stop", "Stop", id="lab.stop", tooltip="Stop the running experiment (asks first)"),
+    Binding("X", "intervene", "Interfere", id="lab.intervene", show=False,
+            tooltip="Change what trains now: another learning rate, more steps, or stop one run"),
     Binding("i,e,enter", "edit", "Notation", id="lab.edit", tooltip="Edit the selected candidate's stack in notation"),
     Binding("m", "match", "Match", id="lab.match", tooltip="Bring the selected candidate's widths to the budget"),
     Binding("M", "match_all", "Match all", id="lab.match-all", show=False,

@@ -168,6 +168,20 @@ class LabRunning(LabEvidence):
 
         show_log(self.lab, self.live.experiment if self.live is not None else None)
 
+    def action_intervene(self) -> None:
+        """Ask what to change of what the selected candidate trains now."""
+        from tuilab.tui.screens.intervene import ask_change
+
+        if self.live is None or not self.running:
+            self.notify("nothing is running; r runs this comparison", timeout=2)
+            return
+        names = [candidate.name for candidate in self.live.experiment.comparison.candidates]
+        name = self.shown.candidate.name
+        if name not in names:
+            self.notify(f"“{name}” is not part of the experiment that runs", timeout=3)
+        else:
+            ask_change(self.lab, self.live, names.index(name))
+
     def action_stop(self) -> None:
         """Ask, then stop the running experiment."""
         if self.live is None or not self.running:
