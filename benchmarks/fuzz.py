@@ -2,25 +2,29 @@
 
 Needs ``pip install atheris``, which no test does. Every input must end as a value or as one of tuilab's own sentences,
 within a second and 200 MB; a value must also survive being written and read again. What breaks that is printed, left in
-the folder of inputs, and belongs into ``tests/unit/test_fuzzed.py``.
+the folder of inputs, and belongs into ``tests/end_to_end/test_bad_input.py``.
 """
 
 import argparse
+import base64
 import contextlib
+import json
 import os
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import atheris
 
 with atheris.instrument_imports(include=["tuilab.spec"]):
+    from tuilab.spec.comparison import dump
     from tuilab.spec.errors import LabError
     from tuilab.spec.notation import format_stack, parse
     from tuilab.spec.preset_file import loads, to_yaml
-    from tuilab.spec.share import from_line, to_line
+    from tuilab.spec.share import PREFIX, from_line, to_line
     from tuilab.spec.table import read_table
 
 PRESETS = Path(__file__).parents[1] / "presets"
@@ -46,8 +50,9 @@ def preset(text: str) -> None:
 
 
 def share(text: str) -> None:
-    """A comparison as one line."""
-    comparison = from_line(f"tuilab:{text}")
+    """A comparison as one line; the text is what the line packs."""
+    packed = base64.urlsafe_b64encode(zlib.compress(text.encode())).decode()
+    comparison = from_line(f"{PREFIX}{packed}")
     assert from_line(to_line(comparison)) == comparison
 
 
@@ -76,7 +81,7 @@ def corpus(target: str, folder: Path) -> None:
     """Write what mutation begins with."""
     texts = _SEEDS.get(target) or [path.read_text(encoding="utf-8") for path in sorted(PRESETS.glob("*.yaml"))]
     if target == "share":
-        texts = [to_line(loads(text)).removeprefix("tuilab:") for text in texts]
+        texts = [json.dumps(dump(loads(text))) for text in texts]
     for number, text in enumerate(texts):
         (folder / f"seed-{number}").write_text(text, encoding="utf-8")
 
