@@ -38,3 +38,14 @@ def test_the_library_is_painted_before_anything_that_it_does_not_need_is_importe
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"argparse", "json", "pydantic", "sqlite3", "yaml", "psutil", "plotext", "tuilab.spec.share"}
+
+
+def test_the_interface_starts_without_openssl_and_its_hashes_are_right() -> None:
+    code = (
+        "import sys; from tuilab.cli.lean import without_openssl; without_openssl();"
+        "import hashlib, tuilab.tui.app, tuilab.spec.comparison, tuilab.store.reader; loaded = set(sys.modules);"
+        "own = hashlib.sha256(b'x').hexdigest(); import ssl, _hashlib;"
+        "assert own == _hashlib.openssl_sha256(b'x').hexdigest(); print(*loaded)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"ssl", "_ssl", "_hashlib"}

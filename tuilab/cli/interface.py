@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuilab.cli.lean import without_openssl
 from tuilab.spec.errors import LabError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ def open_interface(arguments: list[str]) -> int:
     """``tuilab``, ``tuilab PRESET_OR_FILE`` and ``tuilab "SHARE LINE"``: the interface, until it is left."""
     if len(arguments) > 1:
         raise LabError(f"unexpected {arguments[1]!r}: give one preset, file or command (see tuilab --help)")
+    without_openssl()
     line, path = _wanted(arguments[0]) if arguments else (None, None)
     _need_terminal()
     from tuilab.store.home import lab_home
@@ -25,6 +27,7 @@ def open_interface(arguments: list[str]) -> int:
 
 def attach(arguments: "argparse.Namespace") -> int:
     """``tuilab attach ID``: the interface at an experiment."""
+    without_openssl()
     from tuilab.store.home import lab_home
     from tuilab.store.reader import Reader
 

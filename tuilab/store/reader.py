@@ -35,6 +35,10 @@ LAUNCH_SECONDS = 8.0
 """How long a runner that was not born with its experiment's lock, a standby, may take until it holds it."""
 
 
+_CACHE_KIB = 256
+"""Of pages; every query reads what has just been written, and the system keeps that in memory anyway."""
+
+
 class Reader:
     """A connection that only reads. A lab without a store reads as empty.
 
@@ -207,6 +211,7 @@ class Reader:
                 create(self.path).close()
             with told(self.path):
                 connection.execute("PRAGMA query_only=ON")
+                connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         except BaseException:
             connection.close()
             raise

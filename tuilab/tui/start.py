@@ -2,7 +2,6 @@
 
 import gc
 import os
-import sys
 from pathlib import Path
 
 
@@ -23,7 +22,6 @@ def run(home: Path, attach: str | None = None, open_path: Path | None = None, li
     # Nothing that is made while starting is garbage; looking for some would delay the first paint. The application
     # enables it again once it has painted.
     gc.disable()
-    _import_asyncio_without_tls()
     from tuilab.tui.app import LabApp
 
     app = LabApp(home, attach=attach, open_path=open_path, line=line)
@@ -36,15 +34,6 @@ def prepare(environment: os._Environ[str] | dict[str, str]) -> None:
     environment.setdefault("ESCDELAY", "25")
     if over_ssh(environment):
         environment.setdefault("TEXTUAL_ANIMATIONS", "none")
-
-
-def _import_asyncio_without_tls() -> None:
-    """Keep OpenSSL out: asyncio would load it, 5 MB of memory, for connections that the interface never makes."""
-    if "asyncio" not in sys.modules and "ssl" not in sys.modules:
-        sys.modules["ssl"] = None  # type: ignore[assignment]
-        import asyncio  # noqa: F401
-
-        del sys.modules["ssl"]
 
 
 def over_ssh(environment: os._Environ[str] | dict[str, str]) -> bool:
