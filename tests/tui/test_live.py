@@ -21,7 +21,7 @@ from tests.tui.live_values import (
 from tuilab.analysis.result import CandidateResult, Result
 from tuilab.store.records import Phase, Point, Status
 from tuilab.tui.charts import loss_chart, metric_chart
-from tuilab.tui.live import LiveState, empty, reduce
+from tuilab.tui.live import LiveState, empty, reduce, restored
 from tuilab.tui.plot import SeriesKind
 
 
@@ -87,6 +87,17 @@ def test_a_candidate_shows_its_best_tuning_curve_until_its_final_runs_report():
     kinds = {series.letter: series.kind for series in loss_chart(state, train=False).series}
     assert kinds == {"A": SeriesKind.EVAL, "B": SeriesKind.TUNING, "C": SeriesKind.TUNING, "D": SeriesKind.TUNING}
     assert eval_values(state) == (0.7,)
+
+
+def test_tuning_curves_go_once_the_final_runs_of_their_candidate_report():
+    runs = [run(1, phase=Phase.TUNING, lr=0.1), run(2, 1, phase=Phase.TUNING, lr=0.1), run(3)]
+    before = reduce(
+        empty(experiment()), experiment(), runs, [Point(1, 1, 0, 1.0, 1.0, 1.0), Point(2, 2, 0, 1.0, 1.0, 1.0)]
+    )
+    assert set(before.curves) == {(0, 0.1), (1, 0.1)}
+    after = reduce(before, experiment(), runs, [Point(3, 3, 0, 1.0, 1.0, 1.0)])
+    assert set(after.curves) == {(0, None), (1, 0.1)}
+    assert set(restored(empty(experiment()), 3, {**before.curves, **after.curves}).curves) == set(after.curves)
 
 
 def test_progress_counts_tuning_and_final_runs():

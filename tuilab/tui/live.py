@@ -118,7 +118,7 @@ def empty(experiment: ExperimentRecord) -> LiveState:
 
 def restored(state: LiveState, last_rowid: int, curves: Mapping[CurveKey, Curves]) -> LiveState:
     """A state that has taken no points in yet, with the store's reduced copy of those up to ``last_rowid``."""
-    return replace(state, last_rowid=last_rowid, curves=curves)
+    return replace(state, last_rowid=last_rowid, curves=_wanted(curves))
 
 
 def reduce(
@@ -184,7 +184,12 @@ def _extend(
     for point in points:
         place.get(point.run, unknown).append(point)
     extended = {key: curves.get(key, Curves.empty()).extended(own) for key, own in sorted_points.items() if own}
-    return {**curves, **extended}, tuple(unknown)
+    return _wanted({**curves, **extended}), tuple(unknown)
+
+
+def _wanted(curves: Mapping[CurveKey, Curves]) -> Mapping[CurveKey, Curves]:
+    """Without those of tuning runs whose candidate has final runs: they are not shown any more, and take memory."""
+    return {key: one for key, one in curves.items() if key[1] is None or (key[0], None) not in curves}
 
 
 def _moment(experiment: ExperimentRecord, now: float) -> float:
