@@ -204,6 +204,12 @@ def test_a_run_that_ends_no_better_than_chance_has_failed():
     assert [number_of_batches(0.5), number_of_batches(0.6)] == [3, 2]
 
 
+def test_a_further_run_that_is_missing_does_not_bring_the_others_again():
+    first, extra, _ = follow_runs(lambda run: None if run.seed_index == TUNING_SEED else 0.1, LOTTERY)
+    runs = [ended(run, None if run.seed_index == TUNING_SEED else 0.1) for run in (*first, *extra[1:])]
+    assert {run.phase for run in next_runs(0, TRAINING, LOTTERY, runs, CHANCE)} == {Phase.FINAL}
+
+
 @pytest.mark.parametrize("metrics", [{}, {1e-2: 0.1}, dict.fromkeys(LOTTERY.lr_grid, 0.1)])
 def test_further_seeds_are_not_wasted_on_rates_at_which_all_runs_fail_or_none_does(metrics: dict[float, float]):
     assert [batch[0].phase for batch in follow(metrics.get, LOTTERY)] == [Phase.TUNING, Phase.FINAL]

@@ -147,11 +147,11 @@ def retuned(runs: Sequence[RunRecord], protocol: Protocol, chance: float) -> tup
     for run in runs:
         if run.lr in failed:
             failed[run.lr].append(run.val_metric is None or learnt_nothing(run.val_metric, chance))
-    begun = any(len(own) > protocol.tuning_seeds for own in failed.values())
-    if not begun and not any(any(own) and not all(own) for own in failed.values()):
+    served = {run.lr for run in runs if run.seed_index >= TUNING_SEED + protocol.tuning_seeds}
+    mixed = any(any(own) and not all(own) for own in failed.values())
+    if not protocol.retune_seeds or not (mixed or served & failed.keys()):
         return ()
-    every = protocol.tuning_seeds + protocol.retune_seeds
-    return tuple(lr for lr, own in failed.items() if len(own) < every and not all(own))
+    return tuple(lr for lr, own in failed.items() if lr not in served and not all(own))
 
 
 def extension(best: float, tried: Sequence[float], protocol: Protocol) -> tuple[float, ...]:
