@@ -5,7 +5,7 @@ from statistics import median
 
 from tests.runner.lab import until
 from tuilab.runner import client
-from tuilab.store.records import Command, Status
+from tuilab.store.records import Command, Order, Status
 from tuilab.store.writer import Writer
 
 ACKNOWLEDGED_SECONDS = 0.3
@@ -16,8 +16,15 @@ def test_a_command_is_acknowledged_within_300_milliseconds(lab):
     until(lambda: lab.reader.points(identity), "the first point")
     taken = []
     with Writer(lab.home) as writer:
-        for command in (Command.PAUSE, Command.RESUME) * 8:
-            sent, began = writer.send(identity, command), time.monotonic()
+        asked = (
+            (Command.PAUSE, Order()),
+            (Command.RESUME, Order()),
+            (Command.LR, Order(value=0.02)),
+            (Command.STEPS, Order(value=200_000)),
+            (Command.STOP_RUN, Order(run=1)),
+        )
+        for command, order in asked * 4:
+            sent, began = writer.send(identity, command, order), time.monotonic()
             until(lambda sent=sent: lab.reader.acknowledged(sent), f"{command}")  # type: ignore[misc]
             taken.append(time.monotonic() - began)
     client.stop(lab.home, identity)
