@@ -46,6 +46,7 @@ def test_one_run_is_stopped_and_the_others_go_on(lab):
     identity = lab.start("--pace", 0.05, candidates=ONE)
     until(lambda: lab.reader.points(identity), "the first point")
     wanted = lab.runs(identity, Phase.FINAL)[1].id
+    client.set_lr(lab.home, identity, 0.1, run=wanted)
     for _ in range(2):
         client.stop_run(lab.home, identity, wanted)
     record = lab.finish(identity)
@@ -57,6 +58,7 @@ def test_one_run_is_stopped_and_the_others_go_on(lab):
     assert not record.result.complete
     assert record.result.candidates[0].values == pytest.approx((0.0, 0.02))
     assert any("Stopped by hand: 1 final run of only" in caveat for caveat in record.result.caveats)
+    assert not any("Changed by hand" in caveat for caveat in record.result.caveats)
 
 
 def test_a_run_that_waits_is_stopped_before_it_begins(lab):

@@ -59,7 +59,7 @@ def caveats(
     found = [
         shared_lr_caveat(comparison),
         _added(comparison, added_seeds),
-        _changed(comparison, [one for one in by_hand if one.changes]),
+        _changed(comparison, [one for one in by_hand if one.changes and not one.stopped]),
         _stopped(comparison, [one for one in by_hand if one.stopped]),
         _failures(candidates, task_facts.metric, chance),
         _stuck(candidates, task_facts.metric, chance),
