@@ -11,7 +11,8 @@ import sys
 
 BENCHMARKS = {
     "peers": "training on T1 to T6: the lab, its peers, the limit of matrix products (about 13 minutes)",
-    "interface": "first text, bytes over a pseudo-terminal, key latency, memory",
+    "interface": "first text, bytes over a pseudo-terminal, key latency, memory, what it costs training",
+    "store": "a million points written, and opened",
     "chart": "a live chart's milliseconds and bytes an update",
 }
 

@@ -1,17 +1,19 @@
 """What the interface costs: first text, bytes, key latency and memory, in a real pseudo-terminal.
 
-    python -m benchmarks.interface [--runs 9] [--keys 100]
+    python -m benchmarks.interface [--runs 9] [--keys 100] [--rounds 5]
 
 Every figure of tuilab's stands beside that of an empty Textual app started in turn with it, because the ratio travels
 between machines and milliseconds do not. Latency is measured while a preset trains on every core.
 """
 
 import argparse
+import json
 import os
 import platform
 import pty
 import re
 import select
+import signal
 import statistics
 import struct
 import subprocess
@@ -99,6 +101,12 @@ class Session:
         self.read(2)
         return (time.perf_counter() - begun) * 1e3
 
+    def kill(self) -> None:
+        """End the program at once."""
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
     def end(self, key: bytes) -> float:
         """Press ``key`` and give the milliseconds until the program is gone."""
         begun = time.perf_counter()
@@ -131,7 +139,9 @@ def while_training(keys: int, environment: Mapping[str, str]) -> None:
     """Print key latency, bytes per second and memory while a preset trains on every core."""
     session = Session([*TUILAB, "spirals-depth"], environment)
     session.first_text()
+    session.read_for(3)
     line("idle", f"{session.read_for(5) / 5:.0f} B/s", "nothing running")
+    line("interface memory", f"{psutil.Process(session.pid).memory_info().rss / 1e6:.0f} MB", "a preset open")
     session.press(b"r")
     session.wait_for("▶".encode(), 60)
     session.read_for(3)
@@ -139,10 +149,70 @@ def while_training(keys: int, environment: Mapping[str, str]) -> None:
     latencies = sorted(session.press(b"[" if index % 2 else b"]") for index in range(keys))
     line("key to paint, p50", f"{latencies[len(latencies) // 2]:.1f} ms", "while training")
     line("key to paint, p99", f"{latencies[int(len(latencies) * 0.99)]:.1f} ms", "")
-    memory = psutil.Process(session.pid).memory_info().rss / 2**20
-    line("interface memory", f"{memory:.0f} MiB", "")
-    os.kill(session.pid, 9)
+    line("interface memory", f"{psutil.Process(session.pid).memory_info().rss / 1e6:.0f} MB", "while training")
+    for process in psutil.process_iter(["cmdline", "environ", "memory_info"]):
+        words = process.info["cmdline"] or []
+        if (process.info["environ"] or {}).get("TUILAB_HOME") == environment["TUILAB_HOME"] and "-m" in words:
+            module = words[words.index("-m") + 1]
+            if module in ("tuilab.runner", "tuilab.engine"):
+                line(f"{module} memory", f"{process.info['memory_info'].rss / 1e6:.0f} MB", "one process")
+    session.kill()
+    subprocess.run([*TUILAB, "stop", "last"], env=dict(environment), check=True, capture_output=True)
+
+
+def editing(keys: int, environment: Mapping[str, str]) -> None:
+    """Print the time from a key to the new counts on screen, in a stack of 100 layers and in one of 10,000."""
+    for layers, folder in ((100, "hundred"), (10_000, "thousands")):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix=folder) as file:
+            stack = " ".join(f"{20 + index % 7} relu" for index in range(layers // 2))
+            file.write(f"title: {folder}\ntask: spirals\ncandidates:\n  - {{name: long, stack: {stack}}}\n")
+            file.flush()
+            session = Session([*TUILAB, file.name], environment)
+            session.first_text()
+            session.wait_for(b"params", 60)
+            session.read_for(3)
+            latencies = sorted(session.press(b"-" if index % 2 else b"+") for index in range(keys))
+            note = f"p50; p99 {latencies[int(len(latencies) * 0.99)]:.1f} ms; nothing training"
+            line(f"edit, {layers:,} layers", f"{latencies[len(latencies) // 2]:.1f} ms", note)
+            session.kill()
+
+
+def cost_for_training(rounds: int, environment: Mapping[str, str]) -> None:
+    """Print the training rate with the interface open on an experiment over the rate without it, in turn."""
+    rates: dict[bool, list[float]] = {False: [], True: []}
+    for index in range(2 * rounds):
+        attached = bool(index % 2)
+        command = [*TUILAB, "run", "spirals-depth", "--seeds", "20", "--steps", "4000", "--json"]
+        session = None
+        runner = subprocess.Popen(command, env=dict(environment), stdout=subprocess.PIPE)
+        if attached:
+            time.sleep(2)
+            session = Session([*TUILAB, "attach", "last"], environment)
+        while runner.poll() is None:
+            if session is None:
+                time.sleep(0.05)
+            else:
+                session.read(0.05)
+        assert runner.stdout is not None
+        rates[attached].append(1 / json.loads(runner.stdout.read())["seconds"])
+        if session is not None:
+            session.kill()
+    ratio = statistics.median(with_it / without for with_it, without in zip(rates[True], rates[False], strict=True))
+    line("training beside it", f"{100 * ratio:.1f} %", "of the rate without an interface")
+
+
+def hang_up(environment: Mapping[str, str]) -> None:
+    """Print how soon the interface is gone when its terminal goes, and whether the training goes on."""
+    session = Session([*TUILAB, "spirals-depth"], environment)
+    session.first_text()
+    session.press(b"r")
+    session.wait_for("▶".encode(), 60)
+    begun = time.perf_counter()
+    os.close(session.fd)
     os.waitpid(session.pid, 0)
+    gone = (time.perf_counter() - begun) * 1e3
+    listed = subprocess.run([*TUILAB, "ls", "--json"], env=dict(environment), check=True, capture_output=True)
+    line("hang-up", f"{gone:.0f} ms", f"the experiment is {json.loads(listed.stdout)[0]['status']}")
     subprocess.run([*TUILAB, "stop", "last"], env=dict(environment), check=True, capture_output=True)
 
 
@@ -154,6 +224,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--keys", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5, help="of training with and without an interface")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "TERM": "xterm-256color", "TUILAB_HOME": folder}
@@ -161,6 +232,9 @@ def main() -> None:
         for columns, rows in ((80, 24), (160, 45)):
             start_up(options.runs, environment, columns, rows)
         while_training(options.keys, environment)
+        editing(options.keys, environment)
+        hang_up(environment)
+        cost_for_training(options.rounds, environment)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,9 @@ class Network:
         """The stack with its final projection: every ``out`` is a Linear, and one is appended where none is stated."""
         if self.out_features is None:
             return self.stack
-        stack = self.stack if contains_out(self.stack) else (*self.stack, Out())
-        return _resolve(stack, self.out_features)
+        if not contains_out(self.stack):
+            return (*self.stack, *_resolve((Out(),), self.out_features))
+        return _resolve(self.stack, self.out_features)
 
     def check(self) -> Shape:
         """The output shape.
