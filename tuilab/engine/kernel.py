@@ -13,8 +13,8 @@ from tuilab.engine.kernel_elementwise import activate, compiled, deactivate
 from tuilab.engine.kernel_images import convolve, convolve_back, crop, pad, pool, pool_back
 from tuilab.engine.kernel_losses import loss_and_gradient, loss_and_metric
 from tuilab.engine.kernel_norms import batchnorm, batchnorm_back, layernorm, layernorm_back, row_sums
-from tuilab.engine.kernel_products import outer, product
-from tuilab.engine.kernel_tiles import LANES, transpose_tile
+from tuilab.engine.kernel_products import outer, packed_product
+from tuilab.engine.kernel_tiles import LANES, address, transpose_tile
 from tuilab.engine.kernel_updates import update
 from tuilab.engine.random import GOLDEN, MULTIPLIERS
 
@@ -41,7 +41,7 @@ def follow(code, numbers, tables, work, scratch_at, state, step, begin, batch, p
         a, b, c, d = code[line, 1], code[line, 2], code[line, 3], code[line, 4]
         e, f, g, h = code[line, 5], code[line, 6], code[line, 7], code[line, 8]
         if op == LINEAR:
-            product(work, b, values, c, e, 1, work, a, values, d, f, e, padded)
+            packed_product(work, b, values, c, e, 1, work, a, values, d, f, e, padded, scratch_at)
         elif op == ACTIVATE:
             activate(d, np.float32(numbers[line]), work, a, b, c * padded)
         elif op == LINEAR_BACK:
@@ -49,7 +49,7 @@ def follow(code, numbers, tables, work, scratch_at, state, step, begin, batch, p
             if e >= 0:
                 row_sums(gradients, e, work, b, g, padded)
             if c >= 0:
-                product(work, c, values, d, 1, f, work, b, values, -1, f, g, padded)
+                packed_product(work, c, values, d, 1, f, work, b, values, -1, f, g, padded, scratch_at)
         elif op == ACTIVATE_BACK:
             deactivate(e, np.float32(numbers[line]), work, a, b, c, d * padded)
         elif op == DROPOUT and training:
@@ -185,7 +185,8 @@ def _gather(work, places, inputs, chosen, padded):
         work[rows_at + b * features : rows_at + (b + 1) * features] = inputs[chosen[b]]
     for b in range(0, padded, LANES):
         for f in range(0, features, LANES):
-            transpose_tile(work, at + f * padded + b, padded, work, rows_at + b * features + f, features)
+            source = address(work, rows_at + b * features + f)
+            transpose_tile(address(work, at + f * padded + b), padded, source, features)
 
 
 @njit(inline="always")

@@ -13,7 +13,15 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from tuilab.engine.kernel_elementwise import compiled
 from tuilab.engine.kernel_norms import row_sums
 from tuilab.engine.kernel_products import add_dots, indexed_product
-from tuilab.engine.kernel_tiles import LANES, add_scaled, copy_vector, give_to_maximum, window_maximum
+from tuilab.engine.kernel_tiles import (
+    LANES,
+    NO_BIAS,
+    add_scaled,
+    address,
+    copy_vector,
+    give_to_maximum,
+    window_maximum,
+)
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -24,18 +32,21 @@ def convolve(work, values, tables, line, padded):
     x, y, weight, bias, channels, _, width, outs, rows, columns, size, stride, table = to_fixed_tuple(line[1:14], 13)
     inner, out_row = channels * size * size, columns * padded
     windows = table + inner
+    weights, biases, start = address(values, weight), address(values, bias), NO_BIAS if bias < 0 else 0
+    places = address(tables, 0)
     if stride == 1:
         for i in range(rows):
             indexed_product(
-                work, y + i * out_row, rows * out_row, values, weight, inner, table,
-                work, x + i * width * padded, windows, values, bias, outs, inner, out_row, tables,
+                address(work, y + i * out_row), rows * out_row, weights, inner, table,
+                address(work, x + i * width * padded), windows, biases, start, outs, inner, out_row, places,
             )  # fmt: skip
         return
     for i in range(rows):
         for j in range(columns):
             indexed_product(
-                work, y + i * out_row + j * padded, rows * out_row, values, weight, inner, table,
-                work, x + (i * width + j) * stride * padded, windows, values, bias, outs, inner, padded, tables,
+                address(work, y + i * out_row + j * padded), rows * out_row, weights, inner, table,
+                address(work, x + (i * width + j) * stride * padded), windows, biases, start,
+                outs, inner, padded, places,
             )  # fmt: skip
 
 
@@ -73,9 +84,10 @@ def convolve_back(work, values, gradients, tables, line, scratch, padded):
             continue
         from_row = windows + inner + top * outs * size
         indexed_product(
-            work, dx + i * width * padded, height * width * padded, values, weight, size * size, from_row,
-            work, spread + i * (width + size - 1) * padded, from_row + outs * size * size, values, -1,
-            channels, (bottom - top) * outs * size, width * padded, tables,
+            address(work, dx + i * width * padded), height * width * padded,
+            address(values, weight), size * size, from_row,
+            address(work, spread + i * (width + size - 1) * padded), from_row + outs * size * size,
+            address(values, 0), NO_BIAS, channels, (bottom - top) * outs * size, width * padded, address(tables, 0),
         )  # fmt: skip
 
 
@@ -88,7 +100,7 @@ def _spread(work, d, spread, outs, rows, columns, height, width, size, stride, p
                 source = d + ((o * rows + i) * columns + j) * padded
                 target = spread + ((o * height + i * stride + size - 1) * width + j * stride + size - 1) * padded
                 for b in range(0, padded, LANES):
-                    copy_vector(work, target + b, source + b)
+                    copy_vector(address(work, target + b), address(work, source + b))
 
 
 @compiled

@@ -8,7 +8,7 @@ has. A row of activations is one feature of the whole batch, so the batch is the
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, var-annotated"
 # ruff: noqa: ANN001, ANN201, ANN202
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from llvmlite import binding, ir
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 _WIDE = bool(binding.get_host_cpu_features().get("avx512f", False))
 LANES = 16 if _WIDE else 8
 """Floats in a vector."""
-ROWS = 8 if _WIDE else 4
-"""Rows of a tile of ``product``; it is two vectors wide."""
+ROWS = 14 if _WIDE else 6
+"""Rows of a tile of ``product`` at most; it is two vectors wide, so that it fills the vector registers."""
 SIDE = 4
 """Rows of A in a ``dot_tile``; it has ``LANES // SIDE`` rows of B."""
+NO_BIAS, ADD_TO_C = -1, -2
+"""In the place of a bias: there is none, or the product is added to what the result holds."""
 SLACK = 4096
 """Floats that must follow the last matrix of a buffer, because tiles at an edge read past it."""
 
@@ -48,6 +50,25 @@ def _load_vector(builder: "Builder", base: "Number", index: "Number") -> "Number
 def _store_vector(builder: "Builder", base: "Number", index: "Number", value: "Number") -> None:
     address = builder.bitcast(builder.gep(base, [index]), _VECTOR.as_pointer())
     builder.store(value, address).align = 4
+
+
+def _masked(builder: "Builder", name: str, result: "ir.Type", operands: "list[Number]") -> "Number":
+    """Call an instruction that leaves some lanes out; the address is one of its operands."""
+    full = f"llvm.masked.{name}.v{LANES}f32.p0"
+    kind = ir.FunctionType(result, [operand.type for operand in operands])
+    function = builder.module.globals.get(full) or ir.Function(builder.module, kind, full)
+    return builder.call(function, operands)
+
+
+def _load_masked(builder: "Builder", base: "Number", index: "Number", mask: "Number") -> "Number":
+    address = builder.bitcast(builder.gep(base, [index]), _VECTOR.as_pointer())
+    nothing = ir.Constant(_VECTOR, [0.0] * LANES)
+    return _masked(builder, "load", _VECTOR, [address, ir.Constant(ir.IntType(32), 4), mask, nothing])
+
+
+def _store_masked(builder: "Builder", base: "Number", index: "Number", value: "Number", mask: "Number") -> None:
+    address = builder.bitcast(builder.gep(base, [index]), _VECTOR.as_pointer())
+    _masked(builder, "store", ir.VoidType(), [value, address, ir.Constant(ir.IntType(32), 4), mask])
 
 
 def _splat(builder: "Builder", value: "Number") -> "Number":
@@ -92,56 +113,104 @@ class _Matrices:
     """What a tile works on: C = bias + A B.
 
     Attributes:
-        c, a, b, bias: addresses of flat arrays.
-        c_at, c_row: offset and row length of C; for A its strides along rows and columns; for B its row length.
-        bias_at: offset of the bias, below 0 for none.
+        c, a, b, bias: addresses where they begin.
+        c_row: row length of C; for A its strides along rows and columns; for B its row length.
+        start: ``NO_BIAS``, ``ADD_TO_C``, or anything else for a bias.
         inner: columns of A and rows of B.
+        left: columns of C that may be written, or None for whole vectors.
         tables: address of int64 offsets, or None. With it, ``a_column`` and ``b_row`` are places in the tables from
             which on the offsets of the columns of A and of the rows of B stand.
 
     """
 
     c: "Number"
-    c_at: "Number"
     c_row: "Number"
     a: "Number"
-    a_at: "Number"
     a_row: "Number"
     a_column: "Number"
     b: "Number"
-    b_at: "Number"
     b_row: "Number"
     bias: "Number"
-    bias_at: "Number"
+    start: "Number"
     inner: "Number"
+    left: "Number | None" = None
     tables: "Number | None" = None
 
-    def column_of_a(self, builder: "Builder", k: "Number") -> "Number":
-        """Offset of column ``k`` of A within a row."""
-        return self._offset(builder, self.a_column, k)
+    def with_pointers(self, builder: "Builder") -> "_Matrices":
+        """The same with pointers in place of addresses."""
+        floats = {name: builder.inttoptr(getattr(self, name), _FLOAT.as_pointer()) for name in ("c", "a", "b", "bias")}
+        tables = None if self.tables is None else builder.inttoptr(self.tables, _INT.as_pointer())
+        return replace(self, **floats, tables=tables)
 
-    def row_of_b(self, builder: "Builder", k: "Number") -> "Number":
-        """Offset of row ``k`` of B."""
-        return builder.add(self.b_at, self._offset(builder, self.b_row, k))
+    def vector_of_c(self, builder: "Builder", row: int, vector: int) -> "Number":
+        """Offset of a vector of C."""
+        return builder.add(builder.mul(self.c_row, ir.Constant(_INT, row)), ir.Constant(_INT, vector * LANES))
 
-    def _offset(self, builder: "Builder", stride_or_place: "Number", k: "Number") -> "Number":
+    def offset(self, builder: "Builder", stride_or_place: "Number", k: "Number") -> "Number":
+        """Of column ``k`` of A within a row, or of row ``k`` of B."""
         if self.tables is None:
             return builder.mul(k, stride_or_place)
         return builder.load(builder.gep(self.tables, [builder.add(stride_or_place, k)]))
 
+    def when_whole(
+        self, builder: "Builder", vectors: int, whole: "Callable[[], None]", cut: "Callable[[], None]"
+    ) -> None:
+        """Do one or the other: all columns of C may be written, or not all."""
+        if self.left is None:
+            whole()
+            return
+        enough = builder.icmp_signed(">=", self.left, ir.Constant(_INT, vectors * LANES))
+        with builder.if_else(enough) as (then, otherwise):
+            with then:
+                whole()
+            with otherwise:
+                cut()
+
+    def mask(self, builder: "Builder", vector: int) -> "Number":
+        """Which lanes of a vector of C may be written."""
+        lanes = ir.VectorType(_INT, LANES)
+        numbers = ir.Constant(lanes, [vector * LANES + lane for lane in range(LANES)])
+        single = builder.insert_element(ir.Constant(lanes, ir.Undefined), self.left, ir.Constant(ir.IntType(32), 0))
+        left = builder.shuffle_vector(single, ir.Constant(lanes, ir.Undefined), ir.Constant(_MASK, [0] * LANES))
+        return builder.icmp_signed("<", numbers, left)
+
+
+def _first_sums(builder: "Builder", m: _Matrices, rows: int, vectors: int) -> "list[Number]":
+    """What the products are added to: the bias, zero, or what C holds."""
+    places = [m.vector_of_c(builder, row, v) for row in range(rows) for v in range(vectors)]
+    zeros = [ir.Constant(_VECTOR, [0.0] * LANES)] * len(places)
+    before, end = builder.block, builder.append_basic_block("start.end")
+    held_block, bias_block = builder.append_basic_block("start.held"), builder.append_basic_block("start.bias")
+    switch = builder.switch(m.start, bias_block)
+    switch.add_case(ir.Constant(_INT, NO_BIAS), end)
+    switch.add_case(ir.Constant(_INT, ADD_TO_C), held_block)
+    builder.position_at_end(held_block)
+    if m.left is None:
+        held = [_load_vector(builder, m.c, place) for place in places]
+    else:
+        masks = [m.mask(builder, v) for v in range(vectors)]
+        held = [_load_masked(builder, m.c, place, masks[n % vectors]) for n, place in enumerate(places)]
+    builder.branch(end)
+    builder.position_at_end(bias_block)
+    addresses = [builder.gep(m.bias, [ir.Constant(_INT, row)]) for row in range(rows)]
+    biases = [_splat(builder, builder.load(address)) for address in addresses for _ in range(vectors)]
+    builder.branch(end)
+    builder.position_at_end(end)
+    sums = []
+    for choices in zip(zeros, held, biases, strict=True):
+        phi = builder.phi(_VECTOR)
+        for value, block in zip(choices, (before, held_block, bias_block), strict=True):
+            phi.add_incoming(value, block)
+        sums.append(phi)
+    return sums
+
 
 def _emit_tile(builder: "Builder", m: _Matrices, rows: int, vectors: int) -> None:
     """Instructions for a tile of ``rows`` rows and ``vectors`` vectors of columns, held in registers."""
-    starts = [builder.add(m.a_at, builder.mul(m.a_row, ir.Constant(_INT, row))) for row in range(rows)]
-    has_bias = builder.icmp_signed(">=", m.bias_at, ir.Constant(_INT, 0))
-    sums = []
-    for row in range(rows):
-        index = builder.select(has_bias, builder.add(m.bias_at, ir.Constant(_INT, row)), ir.Constant(_INT, 0))
-        value = builder.select(has_bias, builder.load(builder.gep(m.bias, [index])), ir.Constant(_FLOAT, 0.0))
-        sums += [_splat(builder, value)] * vectors
+    starts = [builder.mul(m.a_row, ir.Constant(_INT, row)) for row in range(rows)]
 
     def body(k: "Number", sums: "list[Number]") -> "list[Number]":
-        row_at, k_at = m.row_of_b(builder, k), m.column_of_a(builder, k)
+        row_at, k_at = m.offset(builder, m.b_row, k), m.offset(builder, m.a_column, k)
         columns = [
             _load_vector(builder, m.b, builder.add(row_at, ir.Constant(_INT, v * LANES))) for v in range(vectors)
         ]
@@ -153,10 +222,19 @@ def _emit_tile(builder: "Builder", m: _Matrices, rows: int, vectors: int) -> Non
             ]
         return found
 
-    for position, value in enumerate(_loop(builder, m.inner, sums, body)):
-        row, v = divmod(position, vectors)
-        row_at = builder.add(m.c_at, builder.mul(m.c_row, ir.Constant(_INT, row)))
-        _store_vector(builder, m.c, builder.add(row_at, ir.Constant(_INT, v * LANES)), value)
+    sums = _loop(builder, m.inner, _first_sums(builder, m, rows, vectors), body)
+    places = [m.vector_of_c(builder, row, v) for row in range(rows) for v in range(vectors)]
+
+    def whole() -> None:
+        for place, value in zip(places, sums, strict=True):
+            _store_vector(builder, m.c, place, value)
+
+    def cut() -> None:
+        masks = [m.mask(builder, v) for v in range(vectors)]
+        for position, (place, value) in enumerate(zip(places, sums, strict=True)):
+            _store_masked(builder, m.c, place, value, masks[position % vectors])
+
+    m.when_whole(builder, vectors, whole, cut)
 
 
 def _emit_tiles(builder: "Builder", matrices: _Matrices, rows: "Number", vectors: "Number") -> None:
@@ -173,6 +251,26 @@ def _emit_tiles(builder: "Builder", matrices: _Matrices, rows: "Number", vectors
     builder.position_at_end(end)
 
 
+def _call_tiles(
+    builder: "Builder", name: str, operands: "list[Number]", build: "Callable[[list[Number]], _Matrices]"
+) -> None:
+    """Call the tiles of a kind, the last operands being rows and vectors, in a function of their own.
+
+    Were they part of a loop, the compiler would prepare the addresses of all tiles before it.
+    """
+    function = builder.module.globals.get(name)
+    if function is None:
+        function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [one.type for one in operands]), name)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        function.attributes.add("nounwind")
+        inside = ir.IRBuilder(function.append_basic_block())
+        *given, rows, vectors = function.args
+        _emit_tiles(inside, build(given).with_pointers(inside), rows, vectors)
+        inside.ret_void()
+    builder.call(function, operands)
+
+
 def _addresses(context, builder, sig, args):
     """The arguments of an intrinsic, arrays as the address of their first element."""
     return [
@@ -181,49 +279,82 @@ def _addresses(context, builder, sig, args):
     ]
 
 
+_ONE = ir.Constant(_INT, 1)
+
+
 @intrinsic
-def tile(typingctx, c, c_at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, bias, bias_at, inner, rows, vectors):
-    """C = bias + A B for 1 to ``ROWS`` rows and 1 or 2 vectors of columns; arguments as in ``_Matrices``."""
+def address(typingctx, array, at):
+    """Address of the float or whole number at an offset of a flat array."""
     del typingctx
-    operands = (c, c_at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, bias, bias_at, inner, rows, vectors)
 
     def codegen(context, builder, sig, args):
-        *operands, rows, vectors = _addresses(context, builder, sig, args)
-        _emit_tiles(builder, _Matrices(*operands), rows, vectors)
+        base, at = _addresses(context, builder, sig, args)
+        return builder.ptrtoint(builder.gep(base, [at]), _INT)
+
+    return types.int64(array, at), codegen
+
+
+@intrinsic
+def tile(typingctx, c, c_row, a, a_row, b, b_row, bias, start, inner, left, rows, vectors):
+    """C = bias + A B for 1 to ``ROWS`` rows and 1 or 2 vectors of columns; the rows of A are contiguous.
+
+    Arrays are given by where they begin. ``start`` is ``NO_BIAS``, ``ADD_TO_C`` or anything else for a bias. Only the
+    first ``left`` columns are written.
+    """
+    del typingctx
+    operands = (c, c_row, a, a_row, b, b_row, bias, start, inner, left, rows, vectors)
+
+    def codegen(context, builder, sig, args):
+        del sig
+        _call_tiles(builder, "tuilab.tile", args, lambda given: _Matrices(*given[:4], _ONE, *given[4:]))
         return context.get_dummy_value()
 
     return types.void(*operands), codegen
 
 
 @intrinsic
-def indexed_tile(
-    typingctx, c, c_at, c_row, a, a_at, a_row, a_table, b, b_at, b_table, bias, bias_at, inner, tables, rows, vectors
-):
-    """As ``tile``, with the columns of A and the rows of B wherever ``tables`` says."""
+def turned_tile(typingctx, c, c_row, a, a_column, b, b_row, bias, start, inner, rows, vectors):
+    """As ``tile``, with the columns of A contiguous."""
     del typingctx
-    operands = (c, c_at, c_row, a, a_at, a_row, a_table, b, b_at, b_table, bias, bias_at, inner, tables, rows, vectors)
+    operands = (c, c_row, a, a_column, b, b_row, bias, start, inner, rows, vectors)
 
     def codegen(context, builder, sig, args):
-        *operands, rows, vectors = _addresses(context, builder, sig, args)
-        _emit_tiles(builder, _Matrices(*operands), rows, vectors)
+        del sig
+        _call_tiles(builder, "tuilab.turned_tile", args, lambda given: _Matrices(*given[:3], _ONE, *given[3:]))
         return context.get_dummy_value()
 
     return types.void(*operands), codegen
 
 
 @intrinsic
-def transpose_tile(typingctx, out, out_at, out_row, a, a_at, a_row):
-    """Out = A^T for ``LANES`` rows and columns of two flat arrays, given offsets and row lengths."""
+def indexed_tile(typingctx, c, c_row, a, a_row, a_table, b, b_table, bias, start, inner, tables, rows, vectors):
+    """As ``tile``, with the columns of A and the rows of B at the offsets that stand in ``tables``.
+
+    ``a_table`` and ``b_table`` are where in the tables these begin.
+    """
     del typingctx
-    signature = types.void(out, out_at, out_row, a, a_at, a_row)
+    operands = (c, c_row, a, a_row, a_table, b, b_table, bias, start, inner, tables, rows, vectors)
 
     def codegen(context, builder, sig, args):
-        def row(position: int, number: int) -> tuple["Number", "Number"]:
-            data = context.make_array(sig.args[position])(context, builder, args[position]).data
-            length = builder.mul(args[position + 2], ir.Constant(_INT, number))
-            return data, builder.add(args[position + 1], length)
+        del sig
+        _call_tiles(builder, "tuilab.indexed_tile", args, lambda given: _Matrices(*given[:-1], tables=given[-1]))
+        return context.get_dummy_value()
 
-        vectors = [_load_vector(builder, *row(3, number)) for number in range(LANES)]
+    return types.void(*operands), codegen
+
+
+@intrinsic
+def transpose_tile(typingctx, out, out_row, a, a_row):
+    """Out = A^T for ``LANES`` rows and columns, given by where they begin and their row lengths."""
+    del typingctx
+    signature = types.void(out, out_row, a, a_row)
+
+    def codegen(context, builder, sig, args):
+        del sig
+        out, out_row, a, a_row = args
+        out, a = (builder.inttoptr(place, _FLOAT.as_pointer()) for place in (out, a))
+        rows = [ir.Constant(_INT, number) for number in range(LANES)]
+        vectors = [_load_vector(builder, a, builder.mul(a_row, number)) for number in rows]
         width = 1
         while width < LANES:
             low = [lane if not lane & width else LANES + lane - width for lane in range(LANES)]
@@ -233,8 +364,8 @@ def transpose_tile(typingctx, out, out_at, out_row, a, a_at, a_row):
                     pair = vectors[number], vectors[number + width]
                     vectors[number], vectors[number + width] = (builder.shuffle_vector(*pair, mask) for mask in masks)
             width *= 2
-        for number, vector in enumerate(vectors):
-            _store_vector(builder, *row(0, number), vector)
+        for number, vector in zip(rows, vectors, strict=True):
+            _store_vector(builder, out, builder.mul(out_row, number), vector)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -358,17 +489,32 @@ def give_to_maximum(typingctx, work, dx_at, d_at, x_at, best_at, rows, columns, 
 
 
 @intrinsic
-def copy_vector(typingctx, work, out_at, x_at):
-    """Copy ``LANES`` floats within ``work``."""
+def copy_vector(typingctx, out, x):
+    """Copy ``LANES`` floats from one address to another."""
     del typingctx
-    operands = (work, out_at, x_at)
 
     def codegen(context, builder, sig, args):
-        data, out_at, x_at = _addresses(context, builder, sig, args)
-        _store_vector(builder, data, out_at, _load_vector(builder, data, x_at))
+        del sig
+        target, source = (builder.inttoptr(place, _FLOAT.as_pointer()) for place in args)
+        zero = ir.Constant(_INT, 0)
+        _store_vector(builder, target, zero, _load_vector(builder, source, zero))
         return context.get_dummy_value()
 
-    return types.void(*operands), codegen
+    return types.void(out, x), codegen
+
+
+@intrinsic
+def copy_float(typingctx, out, x):
+    """Copy one float from one address to another."""
+    del typingctx
+
+    def codegen(context, builder, sig, args):
+        del sig
+        target, source = (builder.inttoptr(place, _FLOAT.as_pointer()) for place in args)
+        builder.store(builder.load(source), target)
+        return context.get_dummy_value()
+
+    return types.void(out, x), codegen
 
 
 @intrinsic
