@@ -6,14 +6,14 @@ import torch
 
 from tests.engine.test_agrees_with_torch import BLOBS, OPTIMIZERS, RADIAL, TWO_BLOBS
 from tuilab.engine.data import make_splits
-from tuilab.engine.graph_pack import GraphPack
+from tuilab.engine.graph_pack import GraphPack, all_steps_alike
 from tuilab.engine.layout import lay_out
 from tuilab.engine.pack import Job, Member
 from tuilab.engine.torch_packs import PlanPack
 from tuilab.spec.network import Network
 from tuilab.spec.notation import parse
 from tuilab.spec.task import Digits, facts
-from tuilab.spec.training import Loss, Training
+from tuilab.spec.training import Adam, Loss, Momentum, Nesterov, Training
 
 STEPS = 300
 STACK = "14 relu dropout(0.2) residual(14 layernorm gelu) batchnorm 5 tanh"
@@ -66,7 +66,21 @@ def test_replicas_may_leave_between_two_steps():
     np.testing.assert_allclose(first.run(5, 20), second.run(5, 20), rtol=1e-9)
 
 
+def test_a_rising_momentum_is_not_replayed_as_it_was_at_the_capture():
+    assert all_steps_alike(Adam())
+    assert all_steps_alike(Momentum())
+    assert not all_steps_alike(Momentum(momentum_schedule="sutskever"))
+    assert not all_steps_alike(Nesterov(momentum_schedule="sutskever"))
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_replayed_step_on_a_gpu_is_that_of_the_processor():
     agree(make(GraphPack, STACK, BLOBS, "cuda"), make(PlanPack, STACK, BLOBS), rtol=1e-6)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_rising_momentum_on_a_gpu_is_that_of_the_processor():
+    optimizer = Momentum(momentum_schedule="sutskever")
+    agree(*(make(GraphPack, "6 tanh", RADIAL, device, optimizer=optimizer) for device in ("cuda", "cpu")), rtol=1e-6)

@@ -160,7 +160,8 @@ def test_what_the_kernel_does_not_know_it_says(kernel):
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 5), st.booleans(), st.integers(0, 1000))
 def test_products_of_any_size_are_those_of_numpy(rows, inner, vectors, bias, seed):
     from tuilab.engine.kernel_products import outer, product, scratch_size
-    from tuilab.engine.kernel_tiles import LANES, SLACK
+    from tuilab.engine.kernel_tiles import SLACK
+    from tuilab.engine.kernel_vectors import LANES
 
     rng, batch = np.random.default_rng(seed), vectors * LANES
     w, x, d = (
@@ -178,3 +179,33 @@ def test_products_of_any_size_are_those_of_numpy(rows, inner, vectors, bias, see
     outer(gradient, 0, work, 0, work, d.size, rows, inner, batch, d.size + x.size)
     np.testing.assert_allclose(gradient[:-1].reshape(rows, inner), d @ x.T, atol=5e-5)
     assert gradient[-1] == 7
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "inner", "vectors"), [(300, 270, 8), (37, 600, 9), (260, 260, 1), (15, 9, 40), (3, 300, 7)]
+)
+def test_products_larger_than_the_cache_are_those_of_numpy(turned, rows, inner, vectors):
+    from tuilab.engine.kernel_products import outer, packed_product, scratch_size
+    from tuilab.engine.kernel_tiles import SLACK
+    from tuilab.engine.kernel_vectors import LANES
+
+    rng, batch = np.random.default_rng(1), vectors * LANES
+    w, x, d = (
+        rng.standard_normal(shape).astype(np.float32) for shape in ((rows, inner), (inner, batch), (rows, batch))
+    )
+    shift, scratch = (
+        rng.standard_normal(rows).astype(np.float32),
+        max(scratch_size(rows, inner, batch), scratch_size(inner, rows, batch)),
+    )
+    free = np.full(scratch + SLACK, 7, np.float32)
+    parameters = np.concatenate([(w.T if turned else w).ravel(), shift])
+    y, work = np.full(rows * batch + 1, 7, np.float32), np.concatenate([x.ravel(), free])
+    strides = (1, rows) if turned else (inner, 1)
+    packed_product(y, 0, parameters, 0, *strides, work, 0, parameters, w.size, rows, inner, batch, x.size)  # type: ignore[call-arg]
+    np.testing.assert_allclose(y[:-1].reshape(rows, batch), w @ x + shift[:, None], atol=2e-4)
+    work, gradient = np.concatenate([d.ravel(), x.ravel(), free]), np.full(w.size + 1, 7, np.float32)
+    outer(gradient, 0, work, 0, work, d.size, rows, inner, batch, d.size + x.size)
+    np.testing.assert_allclose(gradient[:-1].reshape(rows, inner), d @ x.T, atol=2e-4)
+    assert (y[-1], gradient[-1]) == (7, 7)
+    np.testing.assert_array_equal(work[-SLACK:], 7)

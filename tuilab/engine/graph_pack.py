@@ -15,6 +15,7 @@ from torch import Tensor
 from tuilab.engine.pack import Job, LossArray, Member
 from tuilab.engine.schedules import factor
 from tuilab.engine.torch_packs import PlanPack
+from tuilab.spec.training import Momentum, Nesterov, Optimizer
 
 _AHEAD = 256
 """Steps whose batches are uploaded at once."""
@@ -26,8 +27,9 @@ class GraphPack(PlanPack):
     """Replicas of a dense stack, trained by a plan that needs the host once in some hundred steps."""
 
     def __init__(self, job: Job, members: Sequence[Member], *, capture: bool | None = None) -> None:
-        """As every pack; ``capture`` decides whether steps are replayed, which is the default on CUDA."""
-        self._capture = job.device.type == "cuda" if capture is None else capture
+        """As every pack; ``capture`` decides whether steps are replayed, by default on CUDA if they are alike."""
+        alike = all_steps_alike(job.training.optimizer)
+        self._capture = job.device.type == "cuda" and alike if capture is None else capture
         super().__init__(job, members)
 
     def _rebuild(self) -> None:
@@ -93,6 +95,11 @@ class GraphPack(PlanPack):
         self._losses.index_copy_(0, self._place, plan.loss.unsqueeze(0))
         self._place += 1
         self._step += 1
+
+
+def all_steps_alike(optimizer: Optimizer) -> bool:
+    """Whether no number that the host computes for a step differs from step to step; a rising momentum does."""
+    return not (isinstance(optimizer, Momentum | Nesterov) and optimizer.momentum_schedule != "constant")
 
 
 def _pick(source: Tensor, chosen: Tensor, target: Tensor) -> None:

@@ -14,8 +14,8 @@ from tuilab.engine.kernel_images import convolve, convolve_back, crop, pad, pool
 from tuilab.engine.kernel_losses import loss_and_gradient, loss_and_metric
 from tuilab.engine.kernel_norms import batchnorm, batchnorm_back, layernorm, layernorm_back, row_sums
 from tuilab.engine.kernel_products import outer, packed_product
-from tuilab.engine.kernel_tiles import LANES, address, transpose_tile
 from tuilab.engine.kernel_updates import update
+from tuilab.engine.kernel_vectors import LANES, address, transpose_tile
 from tuilab.engine.random import GOLDEN, MULTIPLIERS
 
 LINEAR, ACTIVATE, DROPOUT, LAYERNORM, BATCHNORM, ADD, CONVOLVE, PAD, POOL = range(9)
@@ -67,7 +67,7 @@ def follow(code, numbers, tables, work, scratch_at, state, step, begin, batch, p
         elif op == BATCHNORM_BACK:
             batchnorm_back(work, a, b, values, gradients, c, d, e, f, batch, padded)
         elif op == CONVOLVE:
-            convolve(work, values, tables, code[line], padded)
+            convolve(work, values, tables, code[line], scratch_at, padded)
         elif op == CONVOLVE_BACK:
             convolve_back(work, values, gradients, tables, code[line], scratch_at, padded)
         elif op == PAD:

@@ -12,41 +12,29 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tuilab.engine.kernel_elementwise import compiled
 from tuilab.engine.kernel_norms import row_sums
-from tuilab.engine.kernel_products import add_dots, indexed_product
-from tuilab.engine.kernel_tiles import (
-    LANES,
-    NO_BIAS,
-    add_scaled,
-    address,
-    copy_vector,
-    give_to_maximum,
-    window_maximum,
-)
+from tuilab.engine.kernel_products import add_dots, add_to_taps, gather_floats, window_product, window_scratch
+from tuilab.engine.kernel_tiles import NO_BIAS
+from tuilab.engine.kernel_vectors import LANES, address, copy_vector, transpose_tile
+from tuilab.engine.kernel_windows import add_scaled, give_to_maximum, window_maximum
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
+_PANEL = window_scratch()
 
 
 @compiled
-def convolve(work, values, tables, line, padded):
+def convolve(work, values, tables, line, scratch, padded):
     """Y = convolution of x; see ``kernel_program`` for the fields of ``line``."""
     x, y, weight, bias, channels, _, width, outs, rows, columns, size, stride, table = to_fixed_tuple(line[1:14], 13)
     inner, out_row = channels * size * size, columns * padded
-    windows = table + inner
+    windows = tables[table + inner : table + 2 * inner]
     weights, biases, start = address(values, weight), address(values, bias), NO_BIAS if bias < 0 else 0
-    places = address(tables, 0)
-    if stride == 1:
-        for i in range(rows):
-            indexed_product(
-                address(work, y + i * out_row), rows * out_row, weights, inner, table,
-                address(work, x + i * width * padded), windows, biases, start, outs, inner, out_row, places,
-            )  # fmt: skip
-        return
+    steps, length = (1, out_row) if stride == 1 else (columns, padded)
     for i in range(rows):
-        for j in range(columns):
-            indexed_product(
-                address(work, y + i * out_row + j * padded), rows * out_row, weights, inner, table,
-                address(work, x + (i * width + j) * stride * padded), windows, biases, start,
-                outs, inner, padded, places,
+        for j in range(steps):
+            to, source = y + i * out_row + j * padded, x + (i * width + j) * stride * padded
+            window_product(
+                address(work, to), rows * out_row, weights, inner, address(work, source), windows,
+                biases, start, outs, inner, length, address(work, scratch),
             )  # fmt: skip
 
 
@@ -57,24 +45,30 @@ def convolve_back(work, values, gradients, tables, line, scratch, padded):
         line[1:16], 15
     )
     inner, out_row = channels * size * size, columns * padded
-    windows = table + inner
-    gradients[weight : weight + outs * inner] = _ZERO
-    if stride == 1:
-        add_dots(
-            gradients, weight, work, d, rows * out_row, x, windows, outs, inner,
-            rows, out_row, width * padded, out_row, tables, scratch,
-        )  # fmt: skip
+    if stride == 1 and channels >= LANES:
+        _weight_gradient(
+            work, gradients, weight, x, d, channels, height, width, outs, rows, columns, size, scratch, padded
+        )
     else:
-        for i in range(rows):
+        gradients[weight : weight + outs * inner] = _ZERO
+        steps, stretches, length = (1, rows, out_row) if stride == 1 else (rows, columns, padded)
+        apart = width * padded if stride == 1 else stride * padded
+        for i in range(steps):
             add_dots(
-                gradients, weight, work, d + i * out_row, rows * out_row, x + i * stride * width * padded, windows,
-                outs, inner, columns, padded, stride * padded, padded, tables, scratch,
+                gradients, weight, work, d + i * out_row, rows * out_row, x + i * stride * width * padded,
+                table + inner, outs, inner, stretches, length, apart, length, tables, scratch,
             )  # fmt: skip
     if bias >= 0:
         row_sums(gradients, bias, work, d, outs, rows * out_row)
     if dx < 0:
         return
     _spread(work, d, spread, outs, rows, columns, height + size - 1, width + size - 1, size, stride, padded)
+    taps, turned = outs * size * size, scratch + _PANEL
+    from_weights = tables[table + 2 * inner : table + 2 * inner + taps]
+    windows = tables[table + 2 * inner + taps : table + 2 * inner + 2 * taps]
+    for c in range(channels):
+        source = address(values, weight + c * size * size)
+        gather_floats(address(work, turned + c * taps), source, from_weights, taps)
     for i in range(height):
         top, bottom = max(0, i - (rows - 1) * stride), min(size, i + 1)
         if bottom <= top:
@@ -82,13 +76,50 @@ def convolve_back(work, values, gradients, tables, line, scratch, padded):
                 row = dx + (c * height + i) * width * padded
                 work[row : row + width * padded] = _ZERO
             continue
-        from_row = windows + inner + top * outs * size
-        indexed_product(
+        first = top * outs * size
+        source = address(work, spread + i * (width + size - 1) * padded)
+        window_product(
             address(work, dx + i * width * padded), height * width * padded,
-            address(values, weight), size * size, from_row,
-            address(work, spread + i * (width + size - 1) * padded), from_row + outs * size * size,
-            address(values, 0), NO_BIAS, channels, (bottom - top) * outs * size, width * padded, address(tables, 0),
+            address(work, turned + first), taps, source, windows[first:], source, NO_BIAS,
+            channels, (bottom - top) * outs * size, width * padded, address(work, scratch),
         )  # fmt: skip
+
+
+@compiled
+def _weight_gradient(
+    work, gradients, weight, x, d, channels, height, width, outs, rows, columns, size, scratch, padded
+):
+    """Gradient of a weight (outs, channels, size, size), for a stride of 1 and at least ``LANES`` channels.
+
+    ``LANES`` channels of a row of the image are transposed at a time, to (pixels and batch, channels); the gradient for
+    one place in the window is then a product of gradients by the output with rows of these.
+    """
+    out_row, block = columns * padded, size * outs * LANES
+    turned = scratch + size * block
+    for begin in range(0, channels, LANES):
+        first = min(begin, channels - LANES)
+        work[scratch:turned] = _ZERO
+        for r in range(height):
+            source = x + (first * height + r) * width * padded
+            for p in range(0, width * padded, LANES):
+                to = address(work, turned + p * LANES)
+                transpose_tile(to, LANES, address(work, source + p), height * width * padded)
+            for k in range(max(0, r - rows + 1), min(size, r + 1)):
+                add_to_taps(
+                    address(work, scratch + k * block), address(work, d + (r - k) * out_row), rows * out_row, outs,
+                    address(work, turned), out_row, size, padded * LANES,
+                )  # fmt: skip
+        for k in range(size):
+            for tap in range(size):
+                for o in range(outs):
+                    source, to = scratch + k * block + (tap * outs + o) * LANES, weight + o * channels * size * size
+                    for c in range(LANES):
+                        gradients[to + ((first + c) * size + k) * size + tap] = work[source + c]
+
+
+def convolution_scratch(channels: int, outs: int, size: int, width: int, padded: int) -> int:
+    """Floats that a convolution of images so wide and its derivative overwrite."""
+    return max(_PANEL + channels * outs * size * size, (size * size * outs + width * padded) * LANES)
 
 
 @compiled

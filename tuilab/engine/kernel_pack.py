@@ -13,8 +13,8 @@ from tuilab.engine.batches import BatchOrder
 from tuilab.engine.data import Part
 from tuilab.engine.kernel_losses import KINDS
 from tuilab.engine.kernel_program import compile_network, kernel_knows, padded_batch
-from tuilab.engine.kernel_tiles import LANES
 from tuilab.engine.kernel_updates import describe
+from tuilab.engine.kernel_vectors import LANES
 from tuilab.engine.layout import Layout, parameter_slots
 from tuilab.engine.pack import (
     MAX_TRAIN_EVALUATED,

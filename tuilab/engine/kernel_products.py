@@ -4,22 +4,8 @@
 
 from numba import njit
 
-from tuilab.engine.kernel_tiles import (
-    ADD_TO_C,
-    LANES,
-    NO_BIAS,
-    ROWS,
-    SIDE,
-    address,
-    copy_float,
-    copy_vector,
-    dot_tile,
-    indexed_tile,
-    tile,
-    transpose_tile,
-    turned_tile,
-)
-
+from tuilab.engine.kernel_tiles import ADD_TO_C, NO_BIAS, ROWS, SIDE, dot_tile, tile, turned_tile
+from tuilab.engine.kernel_vectors import LANES, address, copy_float, copy_vector, transpose_tile
 
 _FIRST_CACHE = 1 << 13
 """Floats that the first cache holds with room to spare; more compete for places if their rows are powers of two."""
@@ -203,20 +189,42 @@ def _pack_transposed(out, source, row_length, rows, columns):
 
 
 @njit(nogil=True)
-def indexed_product(c, c_row, a, a_row, a_table, b, b_table, bias, start, rows, inner, columns, tables):
-    """As ``product``, of addresses, with the columns of A and the rows of B at the offsets that stand in ``tables``.
+def window_product(c, c_row, a, a_row, b, table, bias, start, rows, inner, columns, scratch):
+    """As ``product``, of addresses, with the rows of B at the offsets that ``table`` holds.
 
-    ``a_table`` and ``b_table`` are where these begin. Neither C nor B need be contiguous from row to row.
+    The rows of A are contiguous; those of C are not. ``_DEPTH * 2 * LANES`` floats at ``scratch`` are overwritten.
     """
-    height = _height(rows)
-    for column in range(0, columns, _WIDTH):
-        vectors, skip = min(2, (columns - column) // LANES), _FLOAT * column
-        for row in range(0, rows, height):
-            now, at, from_at = min(height, rows - row), c + skip + _FLOAT * row * c_row, a + _FLOAT * row * a_row
-            bias_now = bias + _FLOAT * row
-            indexed_tile(
-                at, c_row, from_at, a_row, a_table, b + skip, b_table, bias_now, start, inner, tables, now, vectors
-            )
+    start_now = start
+    for begin in range(0, inner, _DEPTH):
+        depth, a_now = min(_DEPTH, inner - begin), a + _FLOAT * begin
+        for column in range(0, columns, _WIDTH):
+            vectors, skip = min(2, (columns - column) // LANES), _FLOAT * column
+            width, at = vectors * LANES, scratch
+            for k in range(begin, begin + depth):
+                source = b + skip + _FLOAT * table[k]
+                for v in range(vectors):
+                    copy_vector(at, source + _FLOAT * v * LANES)
+                    at += _FLOAT * LANES
+            _panel(c + skip, c_row, a_now, a_row, 1, scratch, width, bias, start_now, rows, depth, vectors, width)
+        start_now = ADD_TO_C
+
+
+@njit(nogil=True)
+def add_to_taps(sums, a, a_row, rows, b, steps, size, step):
+    """Add to each of ``size`` sums (rows, ``LANES``) the product of A (rows, steps) with B (steps, ``LANES``).
+
+    All are given by addresses. B begins ``step`` numbers later for each sum.
+    """
+    for tap in range(size):
+        c, b_now = sums + _FLOAT * tap * rows * LANES, b + _FLOAT * tap * step
+        _panel(c, LANES, a, a_row, 1, b_now, LANES, b, ADD_TO_C, rows, steps, 1, LANES)
+
+
+@njit(nogil=True)
+def gather_floats(out, source, table, count):
+    """Floats from the offsets that ``table`` holds."""
+    for k in range(count):
+        copy_float(out + _FLOAT * k, source + _FLOAT * table[k])
 
 
 @njit(nogil=True)
@@ -251,6 +259,11 @@ def add_dots(
             for i in range(min(SIDE, rows - row)):
                 for j in range(min(width, columns - column)):
                     out[out_at + (row + i) * columns + column + j] += work[scratch_at + i * width + j]
+
+
+def window_scratch() -> int:
+    """Floats that ``window_product`` overwrites."""
+    return _DEPTH * _WIDTH
 
 
 def scratch_size(rows: int, columns: int, batch: int) -> int:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from tuilab.engine import kernel
 from tuilab.engine.kernel_elementwise import KINDS
+from tuilab.engine.kernel_images import convolution_scratch
 from tuilab.engine.kernel_products import scratch_size
-from tuilab.engine.kernel_tiles import LANES, SLACK
+from tuilab.engine.kernel_tiles import SLACK
+from tuilab.engine.kernel_vectors import LANES
 from tuilab.engine.layout import (
     ActivationNode,
     BatchNormNode,
@@ -241,6 +243,7 @@ class _Writer:
         if border:
             source = self.place(channels * tall * wide)
             self.forward.add(kernel.PAD, x.at, source, *edges)
+        self.scratch = max(self.scratch, convolution_scratch(channels, outs, size, wide, self.padded))
         y, table = self.place(outs * rows * columns), self._tabulate(channels, outs, size, tall, wide)
         shape = (node.weight.offset, bias, channels, tall, wide, outs, rows, columns, size, node.stride, table)
         self.forward.add(kernel.CONVOLVE, source, y, *shape)
