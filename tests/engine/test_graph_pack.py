@@ -83,4 +83,5 @@ def test_a_replayed_step_on_a_gpu_is_that_of_the_processor():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_rising_momentum_on_a_gpu_is_that_of_the_processor():
     optimizer = Momentum(momentum_schedule="sutskever")
-    agree(*(make(GraphPack, "6 tanh", RADIAL, device, optimizer=optimizer) for device in ("cuda", "cpu")), rtol=1e-6)
+    first, second = (make(GraphPack, "6 tanh", RADIAL, device, optimizer=optimizer) for device in ("cuda", "cpu"))
+    agree(first, second, rtol=1e-6)

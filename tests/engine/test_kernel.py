@@ -74,6 +74,7 @@ KNOWN_IMAGE = [
     "maxpool(3, stride=3) relu maxpool(2) flatten",
     "conv(4, 8) relu flatten",
     "conv(3, 1) conv(4, 2, stride=3) relu flatten",
+    "conv(17, 3) relu conv(18, 2, padding=1) maxpool(2) conv(3, 2) flatten",
 ]
 
 

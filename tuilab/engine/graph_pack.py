@@ -1,7 +1,8 @@
 """A pack whose whole step runs on the device: batches, forward, backward, update and losses, without the host.
 
 On a GPU the step is captured once as a CUDA graph and replayed; elsewhere the same operations are called one by one,
-which is how this path is tested. The host uploads the order of some hundred batches and reads their losses at once.
+which is how this path is tested; it has not run on a GPU yet. The host uploads the order of some hundred batches and
+reads their losses at once. Numbers are float32 throughout, without TF32.
 
 Shapes: R replicas, N training examples, F features, B examples a batch.
 """
@@ -64,9 +65,9 @@ class GraphPack(PlanPack):
         """Tell the device about the batches and learning rates of ``count`` steps."""
         training = self._job.training
         order = np.stack([order.take(count) for order in self._examples.orders])
-        self._order[:, :count].copy_(torch.from_numpy(order))
+        _send(torch.from_numpy(order), self._order[:, :count])
         factors = [factor(training.schedule, step, training.steps) for step in range(first, first + count)]
-        self._factors[:count].copy_(torch.tensor(factors, dtype=self._job.dtype))
+        _send(torch.tensor(factors, dtype=self._job.dtype), self._factors[:count])
         self._place.zero_()
         self._step.fill_(first)
 
@@ -95,6 +96,11 @@ class GraphPack(PlanPack):
         self._losses.index_copy_(0, self._place, plan.loss.unsqueeze(0))
         self._place += 1
         self._step += 1
+
+
+def _send(source: Tensor, target: Tensor) -> None:
+    """Copy to the device without waiting for the steps that it still has to take."""
+    target.copy_(source.pin_memory() if target.is_cuda else source, non_blocking=True)
 
 
 def all_steps_alike(optimizer: Optimizer) -> bool:
