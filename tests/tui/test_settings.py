@@ -13,9 +13,7 @@ from tuilab.spec.comparison import Comparison, dump
 from tuilab.spec.errors import LabError
 from tuilab.spec.preset_file import load
 from tuilab.spec.share import from_line, to_line
-from tuilab.tui.lines import cell_width, plain
-from tuilab.tui.picture import picture
-from tuilab.tui.settings import kinds, settings, stepped, with_setting
+from tuilab.tui.settings import settings, stepped, with_setting
 
 
 def test_every_field_written_back_as_shown_changes_nothing() -> None:
@@ -70,14 +68,6 @@ def test_stepping_through_values_never_leaves_a_comparison_that_cannot_be(data: 
             continue
         assert Comparison.model_validate(dump(comparison)) == comparison
         assert from_line(to_line(comparison)) == comparison
-
-
-@pytest.mark.parametrize("kind", [kind for kind in kinds(("task",)) if kind != "csv"])
-def test_every_task_has_a_picture_that_fits(kind: str) -> None:
-    for glyphs in ("braille", "ascii"):
-        lines = picture(with_setting(TINY, ("task", "kind"), kind).task, 40, 16, glyphs)
-        assert 1 <= len(lines) <= 16
-        assert all(cell_width(plain(line)) <= 40 for line in lines[1:])
 
 
 async def test_settings_change_the_bench_at_once_and_can_be_undone(tmp_path: Path) -> None:

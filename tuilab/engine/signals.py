@@ -8,6 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tuilab.spec.signals import SIGNALS
+
 FloatArray: TypeAlias = NDArray[np.float64]
 
 LENGTH = 40
@@ -21,21 +23,7 @@ _SCALE, _SHEAR, _BACKGROUND = 0.2, 0.375, 0.25
 _SMOOTHING = 2.0
 """Standard deviation of the background's correlation, in points of the canvas."""
 
-_SIGNALS = np.array(
-    [
-        [0.0, 0.6, 1.0, 1.2, 1.3, 1.3, 1.3, 1.3, 1.2, 1.0, 0.6, 0.0],
-        [0.0, -1.2, -1.0, -0.7, -0.4, -0.1, 0.2, 0.5, 0.8, 1.1, 0.2, 0.0],
-        [0.0, 0.7, 1.2, 0.9, 0.4, 0.0, -0.4, -0.9, -1.2, -0.7, -0.3, 0.0],
-        [0.0, 0.8, 1.2, 0.8, 0.1, -0.3, -0.3, 0.1, 0.8, 1.2, 0.8, 0.0],
-        [0.0, -0.4, -0.8, -1.2, -1.2, -0.2, 0.6, 0.6, 0.6, 0.6, 0.3, 0.0],
-        [0.0, -1.1, -1.1, -1.1, 0.1, 0.7, 1.1, 1.1, 0.7, 0.1, -0.4, 0.0],
-        [0.0, -0.6, -1.0, -1.2, -1.3, -1.3, -1.0, -0.5, 0.3, 0.6, 0.4, 0.0],
-        [0.0, 1.2, 1.2, 0.9, 0.6, 0.3, 0.0, -0.3, -0.6, -0.9, -0.2, 0.0],
-        [0.0, -0.8, -1.2, -0.7, 0.6, 1.0, 0.6, -0.7, -1.2, -0.8, -0.3, 0.0],
-        [0.0, -0.7, -1.1, -0.7, 0.2, 0.6, 0.7, 0.7, 0.6, 0.4, 0.2, 0.0],
-    ]
-)
-"""(classes, points): the height of each signal from its start to its end."""
+_SIGNALS = np.array(SIGNALS)
 
 
 def mnist1d(labels: NDArray[np.int64], noise: float, rng: np.random.Generator) -> FloatArray:

@@ -1,120 +1,77 @@
-"""A picture of a task's data: points of the plane, a curve, or digits as pixels. Pure Python: it is there at once.
+"""A picture of a task's data: points of the plane, curves, pixels, and how the targets are spread."""
 
-The points are drawn by the same formulas as the engine's, from another generator: they show the task, not the
-very examples of a run.
-"""
+from collections.abc import Iterator, Sequence
 
-import math
-import random
-from collections.abc import Callable, Iterator, Sequence
-
-from tuilab.spec.task import (
-    Additive,
-    Blobs,
-    Circles,
-    Digits,
-    Plane,
-    Radial,
-    Sawtooth,
-    Spirals,
-    Task,
-    Xor,
-    facts,
-)
+from tuilab.spec.errors import LabError
+from tuilab.spec.task import Bundled, Csv, Digits, Mnist1d, Parity, Task, facts
 from tuilab.tui.canvas import Canvas, Glyphs, Ink, Row, ink, split_ink
-from tuilab.tui.lines import Line, Span, hue
+from tuilab.tui.lines import Line, Span, bar, clip, hue, left, right, wrap
 from tuilab.tui.numbers import exact
+from tuilab.tui.sketch import Point, Sketch, generated_sketch
+from tuilab.tui.sketch_tables import table_sketch
+from tuilab.tui.sketch_tiles import digit_lines, parity_lines, signal_canvas
 
-_POINTS = 700
-Point = tuple[float, float, int]
-"""Coordinates and class."""
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_MOST_CLASSES = 6
+"""Classes that have a line each."""
+_SPARSE = 40
+"""Dots of the canvas for each point from which a point is drawn larger than a dot."""
+_LEAST = 5
+"""Lines that a scatter needs."""
 
 
 def picture(task: Task, width: int, height: int, glyphs: Glyphs = "braille") -> tuple[Line, ...]:
-    """The task's data in ``width`` x ``height`` cells, with a line that says what they are."""
-    lines: list[Line] = [(Span(caption(task), "dim"),)]
-    noise = random.Random(1)
-    points = _points(task, noise)
-    if points:
-        lines += _scatter(points, width, height - 1, glyphs)
-    elif isinstance(task, Digits):
-        lines += digit_lines(task, width, height - 1)
-    return tuple(lines)
+    """The task's data in at most ``width`` x ``height`` cells, with a line that says what they are."""
+    try:
+        lines = [(Span(clip(caption(task), width), "dim"),), *_drawn(task, width, height - 1, glyphs)]
+    except LabError as error:
+        lines = wrap(str(error), width, "error")
+    return tuple(lines[:height])
 
 
 def caption(task: Task) -> str:
-    """How many examples of how many numbers there are, and what is asked."""
+    """How many examples of how many numbers there are, and what is asked.
+
+    Raises:
+        LabError: when a CSV file cannot be used.
+
+    """
     known = facts(task)
     inputs = " x ".join(map(str, known.in_shape))
     asked = f"{known.classes} classes" if known.classes is not None else "a number"
+    if isinstance(task, Digits) and task.reconstruct:
+        asked = "the same pixels"
     return f"{exact(known.num_train)} examples of {inputs} → {asked}"
 
 
-def _points(task: Task, noise: random.Random) -> list[Point]:
-    """Examples as points of the plane; none where the task has no such picture."""
+def _drawn(task: Task, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     match task:
-        case Spirals():
-            return [_spiral(task, k % task.classes, noise) for k in range(_POINTS)]
-        case Circles():
-            return [_ring(task, k % 2, noise) for k in range(_POINTS)]
-        case Xor():
-            return [_xor(task, noise) for _ in range(_POINTS)]
-        case Blobs(dim=dim) if dim >= 2:
-            return _blobs(task, noise)
-        case Sawtooth():
-            return [(k / _POINTS, _triangle(k / _POINTS, task.folds), 0) for k in range(_POINTS)]
-        case Radial(dim=dim):
-            return _profile(lambda r: math.sin(2 * math.sqrt(dim) * (r * r - 1)), 2.0)
-        case Additive():
-            return _profile(lambda x: math.sin(3 * x), 3.0)
-        case Plane():
-            return [_noisy_line(task.noise, noise) for _ in range(_POINTS // 3)]
+        case Digits():
+            return digit_lines(task, width, height)
+        case Mnist1d():
+            said = "ten signals, each then stretched, moved, tilted and drowned in noise"
+            return [*_canvas_lines(signal_canvas(width, max(2, height - 1), glyphs)), (Span(clip(said, width), "dim"),)]
+        case Parity(bits=bits, dim=dim):
+            said = f"odd or even: how many of the first {bits} of {dim} are -"
+            return [(Span(clip(said, width), "dim"),), (), *parity_lines(task, width, height - 2)]
+        case Bundled() | Csv():
+            return _sketched(table_sketch(task), width, height, glyphs)
         case _:
-            return []
+            return _sketched(generated_sketch(task), width, height, glyphs)
 
 
-def _spiral(task: Spirals, label: int, noise: random.Random) -> Point:
-    radius = math.sqrt(noise.random())
-    angle = 2 * math.pi * (task.turns * radius + label / task.classes)
-    x = 1.7 * (radius * math.cos(angle) + noise.gauss(0, task.noise))
-    return x, 1.7 * (radius * math.sin(angle) + noise.gauss(0, task.noise)), label
-
-
-def _ring(task: Circles, label: int, noise: random.Random) -> Point:
-    radius, angle = (task.factor if label else 1.0), 2 * math.pi * noise.random()
-    x = radius * math.cos(angle) + noise.gauss(0, task.noise)
-    return x, radius * math.sin(angle) + noise.gauss(0, task.noise), label
-
-
-def _xor(task: Xor, noise: random.Random) -> Point:
-    x, y = noise.uniform(-1, 1), noise.uniform(-1, 1)
-    return x + noise.gauss(0, task.noise), y + noise.gauss(0, task.noise), int((x > 0) != (y > 0))
-
-
-def _blobs(task: Blobs, noise: random.Random) -> list[Point]:
-    def around(middle: float, width: float) -> float:
-        return noise.gauss(middle, width)
-
-    reach = task.spread
-    centres = [(noise.uniform(-reach, reach), noise.uniform(-reach, reach)) for _ in range(task.classes)]
-    chosen = [(k % task.classes, *centres[k % task.classes]) for k in range(_POINTS)]
-    return [(around(x, task.noise), around(y, task.noise), label) for label, x, y in chosen]
-
-
-def _triangle(x: float, folds: int) -> float:
-    for _ in range(folds):
-        x = 2 * x if x < 0.5 else 2 - 2 * x
-    return x
-
-
-def _profile(function: Callable[[float], float], reach: float) -> list[Point]:
-    """A curve over the distance from the centre, or over one input."""
-    return [(reach * k / _POINTS, function(reach * k / _POINTS), 0) for k in range(_POINTS)]
-
-
-def _noisy_line(share: float, noise: random.Random) -> Point:
-    x = noise.gauss(0, 1)
-    return x, math.sqrt(1 - share) * x + noise.gauss(0, math.sqrt(share)), 0
+def _sketched(sketch: Sketch, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """Points above, what they are below, and at the bottom how the targets or classes are spread."""
+    if sketch.note:
+        return [(), *wrap(sketch.note, width, "dim")]
+    below = [(Span(clip(sketch.axes, width), "dim"),)] if sketch.axes else []
+    room = height - len(below)
+    spread = _counts(sketch, width) if sketch.counts else []
+    if sketch.targets and room - _LEAST >= 4:
+        spread = _histogram(sketch.targets, width, max(4, room // 3), glyphs)
+    if room - len(spread) < _LEAST:
+        spread = []
+    return [*_scatter(sketch.points, width, max(1, room - len(spread)), glyphs), *below, *spread]
 
 
 def _scatter(points: Sequence[Point], width: int, height: int, glyphs: Glyphs) -> list[Line]:
@@ -122,55 +79,60 @@ def _scatter(points: Sequence[Point], width: int, height: int, glyphs: Glyphs) -
     low_x, high_x = min(p[0] for p in points), max(p[0] for p in points)
     low_y, high_y = min(p[1] for p in points), max(p[1] for p in points)
     across, down = canvas.dots_across - 1, canvas.dots_down - 1
+    size = 1 if across * down > _SPARSE * len(points) else 0
     for x, y, label in points:
-        column = round((x - low_x) / (high_x - low_x or 1) * across)
-        canvas.dot(column, round((high_y - y) / (high_y - low_y or 1) * down), ink(Ink.LINE, label % 26))
-    return [tuple(_spans(row)) for row in canvas.rows("abcdefghijklmnopqrstuvwxyz")]
+        column = round((x - low_x) / (high_x - low_x or 1) * (across - size))
+        row = round((high_y - y) / (high_y - low_y or 1) * (down - size))
+        for side in range(size + 1):
+            canvas.columns(column + side, ((row, row + size),), ink(Ink.LINE, label % 26))
+    return _canvas_lines(canvas)
+
+
+def _canvas_lines(canvas: Canvas) -> list[Line]:
+    return [tuple(_spans(row)) for row in canvas.rows(_LETTERS)]
 
 
 def _spans(row: Row) -> Iterator[Span]:
     for text, number in row.spans():
-        yield Span(text, hue(split_ink(number)[1]) if number else "")
+        kind, index = split_ink(number)
+        yield Span(text, "dim" if kind is Ink.LABEL else hue(index) if number else "")
 
 
-_SHADES = " .:-=+*#%@"
+def _histogram(targets: Sequence[float], width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """How often there is which target, with the ends of the axis below."""
+    canvas = Canvas(width, height - 1, glyphs)
+    low, high = min(targets), max(targets)
+    bins = max(4, min(width // 2, 48))
+    counts = [0] * bins
+    for value in targets:
+        counts[min(bins - 1, int((value - low) / (high - low or 1) * bins))] += 1
+    most, down = max(counts), canvas.dots_down
+    for x in range(canvas.dots_across):
+        share = counts[x * bins // canvas.dots_across] / most
+        if share:
+            canvas.columns(x, ((down - max(1, round(share * down)), down - 1),), ink(Ink.LINE, 0))
+    ends = f"{low:.3g}", f"{high:.3g}"
+    middle = "how often which target"
+    room = width - len(ends[0]) - len(ends[1])
+    text = ends[0] + (middle.center(room) if len(middle) <= room else " " * max(1, room)) + ends[1]
+    return [*_canvas_lines(canvas), (Span(clip(text, width), "dim"),)]
 
 
-def digit_lines(task: Digits, width: int, height: int) -> list[Line]:
-    """The first digits of scikit-learn's table as shaded pixels, as many as fit."""
-    digits = _digits(24)
-    across = max(1, width // 18)
-    lines: list[Line] = []
-    for start in range(0, len(digits), across):
-        if len(lines) + 8 > height:
-            break
-        for row in range(8):
-            text = "  ".join(
-                "".join(_shade(pixel) * 2 for pixel in one[8 * row : 8 * row + 8])
-                for one in digits[start : start + across]
-            )
-            lines.append((Span(text, hue(start // across)),))
-        lines.append(())
-    return lines[:height]
-
-
-def _shade(pixel: int) -> str:
-    return _SHADES[min(9, pixel * 10 // 17)]
-
-
-def _digits(number: int) -> list[tuple[int, ...]]:
-    """The first digits of the table that scikit-learn brings, read without importing it; none where it is not there."""
-    import gzip
-    from importlib.util import find_spec
-    from pathlib import Path
-
-    spec = find_spec("sklearn")
-    if spec is None or not spec.submodule_search_locations:
-        return []
-    path = Path(spec.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
-    try:
-        with gzip.open(path, "rt", encoding="ascii") as file:
-            rows = [file.readline() for _ in range(number)]
-        return [tuple(int(float(value)) for value in row.split(",")[:64]) for row in rows]
-    except (OSError, ValueError):
-        return []
+def _counts(sketch: Sketch, width: int) -> list[Line]:
+    """How many examples each class has; of many classes only the fewest and the most."""
+    counts = sketch.counts
+    most = max(number for _, number in counts)
+    if len(counts) > _MOST_CLASSES:
+        few, many = min(counts, key=lambda one: one[1]), max(counts, key=lambda one: one[1])
+        text = f"from {exact(few[1])} of {few[0]} to {exact(many[1])} of {many[0]}"
+        return [(Span(clip(text, width), "dim"),)]
+    names = min(max(len(name) for name, _ in counts), max(4, width // 3))
+    room = max(2, width - names - 9)
+    return [
+        (
+            Span(left(name, names) + " "),
+            Span(bar(number / most, room), hue(index % 26)),
+            Span(right(exact(number), 8), "dim"),
+        )
+        for index, (name, number) in enumerate(counts)
+    ]

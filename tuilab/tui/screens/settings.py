@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
-from tuilab.spec.task import facts
+from tuilab.spec.task import Task, facts
 from tuilab.tui.lines import Line, Span, Text, clip, left, wrap
 from tuilab.tui.picture import picture
 from tuilab.tui.settings import Setting, settings, stepped, with_setting
@@ -85,12 +85,13 @@ class SettingsScreen(ModalScreen[None]):
         self._tell()
         self._draw()
 
-    def _draw(self) -> None:
+    def _draw(self, task: Task | None = None) -> None:
+        """Draw the task's data, or those of the task that is being typed."""
         view = self.query_one("#picture", LineView)
         width, height = view.size
         if width > 4 and height > 4:
             glyphs: Glyphs = getattr(self.app, "glyphs", "braille")
-            view.rows = Text(picture(self._comparison.task, width, height, glyphs))
+            view.rows = Text(picture(task or self._comparison.task, width, height, glyphs))
 
     def _tell(self) -> None:
         about = self.query_one("#about", LineView)
@@ -128,7 +129,9 @@ class SettingsScreen(ModalScreen[None]):
     def on_prompt_changed(self, message: "Prompt.Changed") -> None:
         message.stop()
         try:
-            facts(with_setting(self._comparison, self._setting.where, message.value).task)
+            task = with_setting(self._comparison, self._setting.where, message.value).task
+            facts(task)
+            self._draw(task)
             message.prompt.say("enter accepts")
         except LabError as error:
             message.prompt.complain(str(error))
@@ -141,12 +144,13 @@ class SettingsScreen(ModalScreen[None]):
             message.prompt.complain(str(error))
             return
         await message.prompt.remove()
-        self.query_one("#settings").focus()
+        self.set_focus(self.query_one("#settings"))
 
     async def on_prompt_cancelled(self, message: "Prompt.Cancelled") -> None:
         message.stop()
         await message.prompt.remove()
-        self.query_one("#settings").focus()
+        self.set_focus(self.query_one("#settings"))
+        self._draw()
 
     def _take(self, comparison: Comparison) -> None:
         if self._change(comparison):
