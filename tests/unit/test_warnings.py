@@ -238,3 +238,12 @@ def test_a_bottlenecks_why_speaks_of_relus_where_there_are_some(notation, speaks
     assert ("ReLU" in why.text) is speaks
     assert ("Dying ReLU" in why.reference) is speaks
     assert "rank of the map is at most 4" in why.text
+
+
+def test_biases_do_not_hide_a_signal_that_vanishes():
+    network = Network(parse("32*(10 relu)"), (2,), 2)
+    (found,) = [one for one in warnings(network, Training(init=Init.TORCH)) if one.kind is InsightKind.VANISHING_SIGNAL]
+    assert "10^-25" in found.sentence
+    assert "comes from the biases" in found.why.text
+    kinds = {one.kind for one in warnings(network, Training(init=Init.HE_NORMAL, bias_std=0.05))}
+    assert InsightKind.VANISHING_SIGNAL not in kinds

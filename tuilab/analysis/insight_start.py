@@ -125,26 +125,37 @@ def _leaky(network: Network) -> tuple[Fix, ...]:
 
 def _signal(network: Network, layers: Stack, training: Training) -> Insight | None:
     found = stack_signal(layers, network.in_shape, training)
-    if -FAR <= found.log10_hidden <= FAR or not depth(network):
+    carried = stack_signal(layers, network.in_shape, training, biases=False)
+    if (carried.log10_hidden >= -FAR and found.log10_hidden <= FAR) or not depth(network):
         return None
-    size = power_of_ten(found.log10_hidden)
-    vanishes = found.log10_hidden < 0
-    kind = InsightKind.VANISHING_SIGNAL if vanishes else InsightKind.EXPLODING_SIGNAL
-    does = "shrinks to" if vanishes else "grows to"
-    sentence = f"with init {training.init.value} the mean square of the signal {does} {size} by the last hidden layer"
-    return Insight(kind, (), where(network, ()), sentence, _why_signal(network, training, found))
+    init = f"with init {training.init.value}"
+    if carried.log10_hidden < -FAR:
+        kind, size = InsightKind.VANISHING_SIGNAL, power_of_ten(carried.log10_hidden)
+        sentence = f"{init} the mean square of what depends on the input shrinks to {size} by the last hidden layer"
+    else:
+        kind, size = InsightKind.EXPLODING_SIGNAL, power_of_ten(found.log10_hidden)
+        sentence = f"{init} the mean square of the signal grows to {size} by the last hidden layer"
+    return Insight(kind, (), where(network, ()), sentence, _why_signal(network, training, found, carried))
 
 
-def _why_signal(network: Network, training: Training, found: Signal) -> Why:
+def _why_signal(network: Network, training: Training, found: Signal, carried: Signal) -> Why:
     layers = depth(network)
+    scale = f" times {training.init_scale:g}" if training.init_scale != 1 else ""
     text = (
         "A linear layer multiplies the mean square of what it gets by fan_in Var(w), a ReLU halves it. Variance "
         "2 / fan_in (He) keeps it; torch.nn's default, 1 / (3 fan_in), shrinks it sixfold at every ReLU layer; "
-        f"Xavier suits tanh. After {count(layers, 'hidden layer')} of init {training.init.value}"
-        f"{f' times {training.init_scale:g}' if training.init_scale != 1 else ''} the mean square is expected to be "
-        f"{power_of_ten(found.log10_hidden)} (from {power_of_ten(found.log10_smallest)} to "
-        f"{power_of_ten(found.log10_largest)} on the way), and gradients change as much on their way back. Another "
-        "init, a layernorm, or residuals whose branches start small keep the signal."
+        f"Xavier suits tanh. After {count(layers, 'hidden layer')} of init {training.init.value}{scale} the mean "
+        f"square is expected to be {power_of_ten(found.log10_hidden)} (from {power_of_ten(found.log10_smallest)} to "
+        f"{power_of_ten(found.log10_largest)} on the way)"
+    )
+    if carried.log10_hidden < found.log10_hidden - 1:
+        text += (
+            f", but all except {power_of_ten(carried.log10_hidden)} of it comes from the biases and is the same for "
+            "every input"
+        )
+    text += (
+        ". Gradients change as much on their way back. Another init, a layernorm, or residuals whose branches start "
+        "small keep the signal."
     )
     return Why(
         "The signal through depth",

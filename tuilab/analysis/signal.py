@@ -66,9 +66,18 @@ def signal(network: Network, training: Training) -> Signal:
     return stack_signal(network.layers, network.in_shape, training)
 
 
-def stack_signal(layers: Stack, shape: Shape, training: Training) -> Signal:
-    """``signal`` of layers that fit and state their final projection as a linear layer."""
-    walk = _Walk(training)
+def stack_signal(layers: Stack, shape: Shape, training: Training, *, biases: bool = True) -> Signal:
+    """``signal`` of layers that fit and state their final projection as a linear layer.
+
+    Args:
+        layers: as ``network.layers``.
+        shape: of one input.
+        training: whose initialisation counts.
+        biases: False leaves the biases out, whose part is the same for every input: what remains of the signal of a
+            ReLU network is what depends on the input, and shrinks exactly as gradients do on their way back.
+
+    """
+    walk = _Walk(training, biases=biases)
     hidden, shape = walk.stack(layers[:-1], 0.0, shape)
     output, _ = walk.stack(layers[-1:], hidden, shape)
     return Signal(hidden, output, walk.smallest, walk.largest)
@@ -158,7 +167,8 @@ def fourth_moment_ratio(widths: tuple[int, ...]) -> float:
 class _Walk:
     """Follows log10 of the mean square through a stack, and keeps its extremes."""
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: Training, *, biases: bool) -> None:
+        self.biases = biases
         self.init = training.init
         self.scale = training.init_scale
         self.bias_std = training.bias_std
@@ -203,7 +213,7 @@ class _Walk:
     def weights(self, init: Init | None, bias: bool, fan_in: int, fan_out: int, moment: float) -> float:
         kind = init or self.init
         gain = weight_gain(kind, fan_in, fan_out) * self.scale**2
-        shift = bias_moment(kind, fan_in, self.bias_std) if bias else 0.0
+        shift = bias_moment(kind, fan_in, self.bias_std) if bias and self.biases else 0.0
         return _log10_sum(moment + log10(gain), log10(shift) if shift else NOTHING)
 
     def repeat(self, times: int, body: Stack, moment: float, shape: Shape) -> tuple[float, Shape]:

@@ -16,10 +16,11 @@ from tuilab.analysis.regions import Bound, RegionBounds, region_bounds
 from tuilab.analysis.warnings import warnings
 from tuilab.cli.output import Json, print_json, say
 from tuilab.spec.errors import LabError
-from tuilab.spec.layers import Stack
+from tuilab.spec.layers import Init, Stack
 from tuilab.spec.network import Network
 from tuilab.spec.notation import format_stack, parse
 from tuilab.spec.shapes import format_shape, parse_shape
+from tuilab.spec.training import Loss, Training
 
 _RULES: dict[str, Rule] = {"nearest": "nearest", "at-most": "at_most", "at-least": "at_least"}
 _WIDTH = 100
@@ -84,7 +85,8 @@ def explain(arguments: argparse.Namespace) -> int:
     """``tuilab explain``: what a network's structure implies before anything is trained."""
     network = network_of(arguments.notation, arguments)
     counted = count_network(network)
-    found = warnings(network)
+    training = Training(batch_size=arguments.batch, init=Init(arguments.init), loss=_loss(arguments, network))
+    found = warnings(network, training, training.loss, arguments.train, counted.degrees_of_freedom)
     folded = fold(network)
     bounds = region_bounds(network)
     memory = needs(counted, arguments.batch)
@@ -131,6 +133,13 @@ def code(arguments: argparse.Namespace) -> int:
         raise LabError(f"--name is a Python class name, which {arguments.name!r} is not")
     say(torch_code(network_of(arguments.notation, arguments), arguments.name).rstrip())
     return 0
+
+
+def _loss(arguments: argparse.Namespace, network: Network) -> Loss | None:
+    """The loss that is asked for; a network with one output is taken to predict a number."""
+    if arguments.loss is not None:
+        return Loss(arguments.loss)
+    return Loss.MSE if network.check()[-1] == 1 else None
 
 
 def _indented(text: str) -> str:

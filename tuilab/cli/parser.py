@@ -40,9 +40,9 @@ def _network_arguments(parser: argparse.ArgumentParser, many: bool = False) -> N
 
 
 def _count(text: str) -> int:
-    """A whole number above zero, also as 10_000, 10k, 1.2M or 175B."""
+    """A whole number above zero, also as 10_000, "10 000", 10k, 1.2M or 175B."""
     scale = {"k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9}.get(text[-1:].lower(), 1)
-    digits = (text[:-1] if scale > 1 else text).replace("_", "").replace(",", "")
+    digits = (text[:-1] if scale > 1 else text).replace("_", "").replace(",", "").replace(" ", "")
     try:
         number = round(float(digits) * scale)
     except (ValueError, OverflowError):
@@ -50,6 +50,10 @@ def _count(text: str) -> int:
     if not 1 <= number <= 10**15:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10^15")
     return number
+
+
+_LOSSES = ("cross_entropy", "bce", "mse", "l4")
+_INITS = ("torch", "he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "orthogonal", "sparse", "identity")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,6 +79,11 @@ def build_parser() -> argparse.ArgumentParser:
     explain = add("explain", "networks", "explain", "warnings, collapse, bounds and memory of a network", json=True)
     _network_arguments(explain)
     explain.add_argument("--batch", type=_count, default=128, metavar="N", help="batch size (default %(default)s)")
+    explain.add_argument("--train", type=_count, metavar="N", help="training examples, for what the data carry")
+    explain.add_argument("--loss", choices=_LOSSES, help="loss in force (default cross_entropy, mse for one output)")
+    explain.add_argument(
+        "--init", choices=_INITS, default="he_normal", metavar="INIT", help="initialisation: %(choices)s"
+    )
     code = add("code", "networks", "code", "print a network as a standalone PyTorch module")
     _network_arguments(code)
     code.add_argument("--name", default="Network", help="name of the class (default %(default)s)")
