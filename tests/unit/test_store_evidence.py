@@ -187,8 +187,14 @@ def test_without_earlier_experiments_the_time_is_a_guess(tmp_path: Path) -> None
         guess = estimate(reader, ASKED)
     assert not guess.measured
     assert (guess.cost.runs, guess.cost.tuning_runs, guess.cost.steps) == (14, 8, 14 * 20)
-    rates = [guessed_rate(training_flops(one.macs, 32, 1)) for one in candidate_facts(ASKED)]
+    rates = [guessed_rate(training_flops(one.macs, 32, 1), 4, 3) for one in candidate_facts(ASKED)]
     assert guess.cost.seconds == pytest.approx(sum(7 * 20 / rate for rate in rates))
+
+
+def test_runs_that_train_together_are_guessed_to_share_what_a_step_takes_besides_its_arithmetic() -> None:
+    assert guessed_rate(0, 40) == pytest.approx(40 * guessed_rate(0, 1)) == pytest.approx(40 * guessed_rate(0))
+    assert guessed_rate(0, 40, 40) == pytest.approx(guessed_rate(0, 40))
+    assert guessed_rate(10**15, 40) == pytest.approx(guessed_rate(10**15), rel=1e-3)
 
 
 def test_the_same_comparison_is_estimated_at_the_rate_it_had(tmp_path: Path) -> None:

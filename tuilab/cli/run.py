@@ -134,7 +134,7 @@ def planned(reader: Reader, comparison: Comparison, device: str) -> str:
     expected = estimate(reader, comparison, device)
     cost = expected.cost
     tuning = f" ({cost.tuning_runs:,} of them to tune)" if cost.tuning_runs else ""
-    basis = "at rates measured in this lab" if expected.measured else "at a guessed, slow rate"
+    basis = "at rates measured in this lab" if expected.measured else "at a guessed rate"
     lasts = f", about {about(cost.seconds)} of training {basis}" if cost.seconds is not None else ""
     return f"planned: {count_text(cost.runs, 'run')}{tuning}, {cost.steps:,} steps, {short(cost.flops)} FLOPs{lasts}"
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log
 
+from tuilab.analysis.counting import totals
 from tuilab.analysis.efficiency import CandidateFacts, candidate_facts
-from tuilab.analysis.plan_cost import PlanCost, plan_cost, training_flops
+from tuilab.analysis.plan_cost import PlanCost, batch_size, plan_cost, planned_tuning_runs, training_flops
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.task import TaskFacts, facts
@@ -14,11 +15,12 @@ from tuilab.store.records import ExperimentRecord, RunRecord, Status
 
 LOOKED_AT = 20
 """Experiments, from the newest on, that are asked for their rates."""
-GUESSED_STEP_SECONDS = 5e-4
-"""What a step of one run takes besides its arithmetic, where nothing has been measured yet: an unpacked small network
-on one slow core. Packed runs take less, so that the guess is an upper bound on most machines."""
-GUESSED_FLOPS_PER_SECOND = 2e9
-"""Of one core on small matrices, where nothing has been measured yet; conservative for the same reason."""
+GUESSED_STEP_SECONDS = 3e-4
+"""What a step of a packed group takes besides its arithmetic, where nothing has been measured yet: about what two cores
+need for small networks."""
+GUESSED_FLOPS_PER_SECOND = 3e10
+"""Of small matrices on the same two cores. With both guesses the shipped presets took from a quarter to four times as
+long as estimated, start-up aside."""
 _FAR = log(10.0)
 """A measured network whose step costs ten times more or less (natural logarithm) than the planned one says nothing."""
 
@@ -57,13 +59,39 @@ def estimate(reader: Reader, comparison: Comparison, device: str = "auto") -> Es
         LabError: when a network does not fit the task, or a CSV file cannot be read.
 
     """
-    known = facts(comparison.task)
-    candidates = candidate_facts(comparison, known)
-    measured = tuple(measured_rates(reader, device))
-    found = [nearest_rate(measured, _step_flops(one)) for one in candidates]
-    rates = [rate or guessed_rate(_step_flops(one)) for rate, one in zip(found, candidates, strict=True)]
-    totals = [(one.num_params, one.macs) for one in candidates]
-    return Estimate(plan_cost(comparison, totals, rates, known), all(rate is not None for rate in found))
+    return estimate_at(tuple(measured_rates(reader, device)), comparison)
+
+
+def estimate_at(
+    measured: Sequence[Measured],
+    comparison: Comparison,
+    known: TaskFacts | None = None,
+    counts: Sequence[tuple[int, int]] | None = None,
+) -> Estimate:
+    """What the comparison will cost at these rates, guessed where none is of its size.
+
+    Args:
+        measured: how fast other networks were.
+        comparison: what would be run.
+        known: facts of its task, where they have been read already.
+        counts: (num_params, macs) of each candidate, where they have been counted already.
+
+    Raises:
+        LabError: as ``estimate``.
+
+    """
+    known = known or facts(comparison.task)
+    if counts is None:
+        counted = [totals(comparison.network_of(candidate, known)) for candidate in comparison.candidates]
+        counts = [(one.num_params, one.macs) for one in counted]
+    rates, all_measured = [], True
+    for candidate, (_, macs) in zip(comparison.candidates, counts, strict=True):
+        flops = training_flops(macs, batch_size(comparison.training_of(candidate), known), 1)
+        rate = nearest_rate(measured, flops)
+        all_measured = all_measured and rate is not None
+        groups = planned_tuning_runs(comparison, candidate), comparison.protocol.final_seeds
+        rates.append(rate or guessed_rate(flops, *groups))
+    return Estimate(plan_cost(comparison, counts, rates, known), all_measured)
 
 
 def measured_rates(reader: Reader, device: str = "auto") -> Iterable[Measured]:
@@ -123,9 +151,17 @@ def nearest_rate(measured: Iterable[Measured], flops: int) -> float | None:
     return best.rate * min(1.0, (best.flops + 1) / (flops + 1))
 
 
-def guessed_rate(flops: int) -> float:
-    """Optimiser steps a second of a network with so many FLOPs a step, where nothing was measured: conservative."""
-    return 1 / (GUESSED_STEP_SECONDS + flops / GUESSED_FLOPS_PER_SECOND)
+def guessed_rate(flops: int, *groups: int) -> float:
+    """Optimiser steps a second over all runs of a network with so many FLOPs a step, where nothing was measured.
+
+    Args:
+        flops: of one step of one run.
+        groups: how many runs train together as one group, for each group; a run alone where nothing is said.
+
+    """
+    runs = [number for number in groups if number] or [1]
+    seconds = len(runs) * GUESSED_STEP_SECONDS + sum(runs) * flops / GUESSED_FLOPS_PER_SECOND
+    return sum(runs) / seconds
 
 
 def _step_flops(candidate: CandidateFacts) -> int:

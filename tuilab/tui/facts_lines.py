@@ -10,7 +10,9 @@ from tuilab.analysis.regions import Bound, region_bounds
 from tuilab.analysis.signal import log10_alive, signal
 from tuilab.analysis.structure import depth, hidden_widths
 from tuilab.spec.errors import LabError
+from tuilab.store.rates import Measured, estimate_at
 from tuilab.tui.bench import Bench
+from tuilab.tui.library_rows import takes
 from tuilab.tui.lines import Line, Span, cell_width, clip, hue, left, letter, plain, wrap
 from tuilab.tui.numbers import count_of, exact, short, size
 
@@ -62,14 +64,21 @@ def warning_lines(insights: Sequence[Insight], width: int) -> tuple[Line, ...]:
     return *above, (Span("   " if above else " ! ", "warn"), *last[0], *keys)
 
 
-def all_facts(bench: Bench, width: int) -> Iterator[Line]:
-    """Everything that can be said of the selected candidate without training it, a fact a line."""
+def all_facts(bench: Bench, width: int, rates: Sequence[Measured] = ()) -> Iterator[Line]:
+    """Everything that can be said of the selected candidate without training it, a fact a line.
+
+    Args:
+        bench: with the candidate.
+        width: in cells.
+        rates: how fast this lab has trained before.
+
+    """
     counted = bench.count(bench.candidate)
     if isinstance(counted, LabError):
         yield from wrap(str(counted), width, "error")
         return
     name = 22
-    for what, value in _facts(bench, counted):
+    for what, value in (*_facts(bench, counted), *_time(bench, counted, rates)):
         first, *rest = wrap(value, max(10, width - name)) or [()]
         yield (Span(left(what, name), "dim"), *first)
         for line in rest:
@@ -98,6 +107,15 @@ def _facts(bench: Bench, counted: NetworkCount) -> Iterator[tuple[str, str]]:
         lower = bounds.serra_lower or bounds.montufar
         if lower is not None:
             yield "", f"a network of these widths with {_bound(lower)} exists; a maximum, not what training finds"
+
+
+def _time(bench: Bench, counted: NetworkCount, rates: Sequence[Measured]) -> Iterator[tuple[str, str]]:
+    """How long all runs of the candidate take."""
+    alone = bench.comparison.model_copy(update={"candidates": (bench.candidate,)})
+    expected = estimate_at(rates, alone, bench.facts, [(counted.num_params, counted.macs)])
+    if expected.cost.seconds:
+        lasts = takes(expected.cost.seconds, measured=expected.measured)
+        yield "training time", f"{count_of(expected.cost.runs, 'run')}: {lasts}"
 
 
 def _start(bench: Bench) -> Iterator[tuple[str, str]]:

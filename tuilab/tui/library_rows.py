@@ -61,7 +61,7 @@ class PresetRows:
             *marks,
             Span(" " * max(0, letters - 2 * shown)),
             Span(right(numbers, params) if params else "", "dim"),
-            Span(right(about(preset.seconds), time), "dim"),
+            Span(right(about(preset.seconds) if preset.measured else f"~{about(preset.seconds)}", time), "dim"),
         )
 
 
@@ -133,7 +133,7 @@ WELCOME: tuple[Line, ...] = (
 
 
 def details(
-    comparison: "Comparison", num_params: Sequence[int], width: int, height: int, seconds: float | None = None
+    comparison: "Comparison", num_params: Sequence[int], width: int, height: int, lasts: str = ""
 ) -> tuple[Line, ...]:
     """What a preset or experiment asks, with its candidates; the longer texts only where there is room."""
     full = height > 12
@@ -145,7 +145,7 @@ def details(
         _candidate(comparison, index, num_params, min(names, 16), width) for index in range(len(comparison.candidates))
     ]
     if full:
-        lines += [(), *_protocol(comparison, width, seconds)]
+        lines += [(), *_protocol(comparison, width, lasts)]
         if comparison.about:
             lines += [(), *wrap(comparison.about, width, "dim")]
     return tuple(lines)
@@ -163,9 +163,15 @@ def _candidate(comparison: "Comparison", index: int, num_params: Sequence[int], 
     return spread(first, (Span(numbers),), width)
 
 
-def _protocol(comparison: "Comparison", width: int, seconds: float | None) -> list[Line]:
+def _protocol(comparison: "Comparison", width: int, lasts: str) -> list[Line]:
     protocol, training = comparison.protocol, comparison.training
     tuned = f"lr {training.lr:g}" if training.lr is not None else f"lr tuned over {len(protocol.lr_grid)} rates"
     text = f"{comparison.task.kind} · {exact(training.steps)} steps · {tuned} · {protocol.final_seeds} fresh seeds"
     lines = wrap(text, width, "dim")
-    return [*lines, (Span(f"takes about {about(seconds)} on this machine's CPU", "dim"),)] if seconds else lines
+    return [*lines, *wrap(lasts, width, "dim")] if lasts else lines
+
+
+def takes(seconds: float, *, measured: bool) -> str:
+    """How long training takes, and where that figure is from."""
+    basis = "at rates measured in this lab" if measured else "a guess: nothing of this size has run here yet"
+    return f"takes about {about(seconds)}{' ' if measured else ', '}{basis}"

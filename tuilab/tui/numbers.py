@@ -89,7 +89,9 @@ def about(seconds: float) -> str:
         return f"{max(1, round(seconds))} s"
     if seconds < 90 * 60:
         return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 36 * 3600 else f"{round(seconds / 86400)} d"
+    if seconds < 36 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{round(seconds / 86400)} d" if seconds < 1000 * 86400 else f"{short(seconds / (365.25 * 86400))} years"
 
 
 def ago(seconds: float) -> str:

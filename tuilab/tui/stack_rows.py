@@ -1,13 +1,14 @@
 """One candidate's stack as lines: index, glyph, layer, output shape, params and the share of them."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from tuilab.analysis.counting import NetworkCount
 from tuilab.spec.network import Path
 from tuilab.spec.shapes import Shape, format_shape
-from tuilab.tui.lines import Line, Span, bar, hue, left, right
+from tuilab.tui.lines import Line, Span, bar, clip, hue, left, letter, right
 from tuilab.tui.numbers import fitting, size
 
 _GLYPHS = (
@@ -28,6 +29,8 @@ _MACS_FROM = 60
 """Cells from which the rows have MACs."""
 DETAILS_FROM = 50
 """Cells from which the rows of a zoomed stack have MACs and the memory of their outputs, instead of a bar at need."""
+_LEAST_NAME = 14
+"""Cells of the selected candidate's letter and name that other letters leave."""
 _FULL_FROM = 76
 """Cells from which they have all."""
 
@@ -124,9 +127,30 @@ class StackRows:
         """Where the layer of a row stands; empty for the input, one past the end for the implied projection."""
         return self.count.layers[index - 1].path if 1 <= index < len(self) else ()
 
+    def find(self, text: str, start: int) -> int | None:
+        """The first row from ``start`` on, and then from the top, that says ``text``; None where none does."""
+        wanted = text.casefold()
+        number = len(self.count.layers)
+        for step in range(number):
+            at = (start - 1 + step) % number
+            if wanted in self.count.layers[at].label.casefold():
+                return at + 1
+        return None
+
     def row(self, path: Path) -> int:
         """The row of the layer at ``path``, or the nearest before it."""
         return bisect_right(self._paths, path)
+
+
+def tabs_title(names: Sequence[str], selected: int, room: int) -> str:
+    """The candidates as tabs: ``A · B 2 layers · C``; where there is not room for all letters, those beside it."""
+    name = f"{letter(selected)} {names[selected]}"
+    least = min(len(name), _LEAST_NAME)
+    others = max(0, room - least) // 4
+    first = max(0, min(selected - others // 2, len(names) - 1 - others))
+    last = min(len(names) - 1, first + others)
+    name = clip(name, max(least, room - 4 * (last - first)))
+    return " · ".join(name if at == selected else letter(at) for at in range(first, last + 1))
 
 
 def _short(label: str, shape: Shape) -> str:

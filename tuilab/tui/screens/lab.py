@@ -19,7 +19,7 @@ from tuilab.tui.charts import loss_chart, metric_chart
 from tuilab.tui.comparison_rows import ComparisonRows, Entry, table_title
 from tuilab.tui.facts_lines import fact_lines, insight_lines, warning_lines
 from tuilab.tui.library_rows import message_lines
-from tuilab.tui.lines import Span, Text, left, letter
+from tuilab.tui.lines import Span, Text
 from tuilab.tui.live import LiveState, empty
 from tuilab.tui.numbers import exact
 from tuilab.tui.plot import ChartData
@@ -30,9 +30,10 @@ from tuilab.tui.screens.lab_insight import LabInsight
 from tuilab.tui.screens.lab_keys import LAB_KEYS
 from tuilab.tui.screens.lab_rows import LabRows
 from tuilab.tui.screens.lab_running import LabRunning
-from tuilab.tui.stack_rows import StackRows
+from tuilab.tui.screens.lab_start import LabStart, StartView
+from tuilab.tui.stack_rows import StackRows, tabs_title
 from tuilab.tui.status_line import status_line
-from tuilab.tui.widgets.bars import KeyBar, TopBar, key_name, plain_key
+from tuilab.tui.widgets.bars import KeyBar, TopBar
 from tuilab.tui.widgets.chart import Chart
 from tuilab.tui.widgets.line_view import LineView
 from tuilab.tui.widgets.machine_strip import MachineStrip
@@ -51,7 +52,7 @@ class PaneChart(Chart, can_focus=True):
     """
 
 
-class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning):
+class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, LabStart):
     """One main screen that joins building and watching; every pane zooms to full."""
 
     CSS_PATH = "lab.tcss"
@@ -85,9 +86,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning):
                 yield LineView(id="insight", classes="pane", cursor_on=False)
             with Vertical(id="right", classes="column"):
                 with Horizontal(id="charts"):
-                    start = LineView(id="start", classes="pane", cursor_on=False)
-                    start.can_focus = False
-                    yield start
+                    yield StartView(id="start", classes="pane", cursor_on=False)
                     yield PaneChart(id="loss", classes="pane", glyphs=self.lab.glyphs)
                     yield PaneChart(id="metric", classes="pane", glyphs=self.lab.glyphs)
                 yield LineView(id="table", classes="pane")
@@ -108,6 +107,8 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning):
         self.show_bench()
         self.show_live()
         self.start_watching()
+        if self.live is None:
+            self.run_worker(self.learn_rates(), group="rates", exclusive=True)
         if self._run_at_once:
             self.action_run()
 
@@ -140,21 +141,31 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning):
         counts = bench.counts
         count = counts[bench.selected]
         stack = self.query_one("#stack", LineView)
-        title = f"{letter(bench.selected)} {bench.candidate.name}"
         stack.set_class(isinstance(count, LabError), "-wrong")
-        stack.entitle(title, "does not fit" if isinstance(count, LabError) else f"{exact(count.num_params)} params")
         if self.beside:
             every = tuple(self._stack_rows(bench, at) for at in range(len(counts)))
             names = tuple(candidate.name for candidate in bench.comparison.candidates)
-            stack.rows = beside = BesideRows(every, names, bench.selected)
-            columns = "out, params, MACs, outputs" if beside.detailed(self.size.width - 2) else "out, params"
-            stack.entitle(f"Stacks · {columns}", stack.border_subtitle or "")
+            stack.rows = BesideRows(every, names, bench.selected)
         elif not isinstance(rows := self._stack_rows(bench, bench.selected), LabError):
             stack.rows = rows
+        self._entitle_stack()
         self._show_budget(bench)
         self._show_insight()
         self._show_table()
         self._show_top()
+        self.show_start()
+
+    def _entitle_stack(self) -> None:
+        """The candidates as tabs, or where all stand beside each other what the columns are."""
+        stack, bench = self.query_one("#stack", LineView), self.shown
+        count = bench.counts[bench.selected]
+        total = "does not fit" if isinstance(count, LabError) else f"{exact(count.num_params)} params"
+        if isinstance(stack.rows, BesideRows):
+            detailed = stack.rows.detailed(self.size.width - 2)
+            stack.entitle(f"Stacks · {'out, params, MACs, outputs' if detailed else 'out, params'}", total)
+            return
+        names = tuple(candidate.name for candidate in bench.comparison.candidates)
+        stack.entitle(tabs_title(names, bench.selected, stack.size.width - 6), total)
 
     @property
     def beside(self) -> bool:
@@ -261,32 +272,13 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning):
     def _show_charts(self) -> None:
         self.set_class(self.live is None, "-fresh")
         if self.live is None:
-            self._show_start()
+            self.show_start()
             steps = float(self.shown.comparison.training.steps)
             self.query_one("#loss", Chart).data = ChartData("Eval loss", (), steps, self.log_y)
             self.query_one("#metric", Chart).data = ChartData(f"Eval {self.shown.facts.metric}", (), steps)
             return
         self.query_one("#loss", Chart).data = loss_chart(self.live, log_y=self.log_y)
         self.query_one("#metric", Chart).data = metric_chart(self.live)
-
-    def _show_start(self) -> None:
-        """What to do before anything has been run, in place of curves."""
-        start = self.query_one("#start", LineView)
-        start.entitle("Not run yet")
-        keys = (
-            ("r", "runs this comparison"),
-            (key_name("enter"), "edits a layer"),
-            ("m", "matches its parameters to the budget"),
-            ("?", "all keys"),
-        )
-        plain = self.lab.glyphs == "ascii"
-        names = [plain_key(key) if plain else key for key, _ in keys]
-        width = max(map(len, names))
-        lines = [
-            (Span(f" {left(name, width)} ", "key"), Span(f" {does}"))
-            for name, (_, does) in zip(names, keys, strict=True)
-        ]
-        start.rows = Text(((), *lines))
 
     def _show_top(self) -> None:
         self.query_one(TopBar).content = status_line(self.shown, self.live, max(20, self.size.width - 2))
@@ -297,6 +289,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning):
     def _show_sized(self) -> None:
         if self.focused is None and self.query_one(f"#{self.pane}").display:
             self.query_one(f"#{self.pane}").focus()
+        self._entitle_stack()
         self._show_insight()
         self._show_charts()
         self._show_table()
@@ -358,6 +351,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning):
         if not pane.display and not self.small:
             self.zoomed = name
         self.pane = name
+        self.set_focus(pane)
         self.call_after_refresh(pane.focus)
 
     def action_zoom(self) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from tuilab.store.rates import Measured
 from tuilab.tui.bench import Bench, select
 from tuilab.tui.live import LiveState
 
@@ -23,6 +24,8 @@ class LabBase(Screen[None]):
     """The experiment that is watched; None before the first run."""
     pane: reactive[str] = reactive("stack", init=False, repaint=False)
     """Id of the pane that has, or last had, the focus."""
+    rates: tuple[Measured, ...] = ()
+    """How fast this lab has trained before."""
     log_y: reactive[bool] = reactive(True, init=False, repaint=False)
 
     @property

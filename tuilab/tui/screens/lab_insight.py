@@ -83,7 +83,7 @@ class LabInsight(LabEditing):
         """Show the theory behind the warnings, with this network's numbers."""
         from tuilab.tui.screens.why import WhyScreen
 
-        self.app.push_screen(WhyScreen(self.shown, self.insights(self.shown)))
+        self.app.push_screen(WhyScreen(self.shown, self.insights(self.shown), self.rates))
 
 
 def _with_fix(bench: Bench, stack: Stack) -> Bench:

@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from tuilab.analysis.insight import Insight
+from tuilab.store.rates import Measured
 from tuilab.tui.bench import Bench
 from tuilab.tui.facts_lines import all_facts
 from tuilab.tui.lines import Line, Span, Text, letter, wrap
@@ -31,8 +32,17 @@ class WhyScreen(ModalScreen[None]):
         Binding("escape,q,w,enter", "close", "Close", id="why.close", tooltip="Go back"),
     ]
 
-    def __init__(self, bench: Bench, insights: Sequence[Insight]) -> None:
+    def __init__(self, bench: Bench, insights: Sequence[Insight], rates: Sequence[Measured] = ()) -> None:
+        """Make the panel.
+
+        Args:
+            bench: whose selected candidate it is about.
+            insights: the warnings.
+            rates: how fast this lab has trained before.
+
+        """
         super().__init__()
+        self._rates = rates
         self._bench = bench
         self._insights = insights
 
@@ -50,14 +60,14 @@ class WhyScreen(ModalScreen[None]):
 
     def _fill(self) -> None:
         view = self.query_one(LineView)
-        view.rows = Text(tuple(why_lines(self._bench, self._insights, max(20, view.size.width))))
+        view.rows = Text(tuple(why_lines(self._bench, self._insights, max(20, view.size.width), self._rates)))
 
     def action_close(self) -> None:
         """Go back."""
         self.dismiss()
 
 
-def why_lines(bench: Bench, insights: Sequence[Insight], width: int) -> Iterator[Line]:
+def why_lines(bench: Bench, insights: Sequence[Insight], width: int, rates: Sequence[Measured] = ()) -> Iterator[Line]:
     """Every warning with its theory and its remedies, then the facts."""
     for insight in insights:
         yield from wrap(f"! {insight.sentence}", width, "warn")
@@ -70,4 +80,4 @@ def why_lines(bench: Bench, insights: Sequence[Insight], width: int) -> Iterator
             yield (Span("f ", "key"), Span(fix.label))
         yield ()
     yield (Span("Facts", "strong"),)
-    yield from all_facts(bench, width)
+    yield from all_facts(bench, width, rates)
