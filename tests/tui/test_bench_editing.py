@@ -7,9 +7,12 @@ from textual.pilot import Pilot
 
 from tests.tui.lab_store import TINY, bench_stacks, lab_of, notices, opened, preset_file
 from tests.tui.screen_text import assert_golden, screen_text
+from tuilab.spec.comparison import Candidate
+from tuilab.spec.errors import LabError
+from tuilab.spec.notation import parse
 from tuilab.tui.app import LabApp
-from tuilab.tui.bench import open_bench
-from tuilab.tui.bench_budget import held, matched_all, scanned, target, with_budget
+from tuilab.tui.bench import add, open_bench, select, with_stack
+from tuilab.tui.bench_budget import budget_text, held, matched_all, scanned, target, with_budget
 from tuilab.tui.screens.why import WhyScreen
 
 WIDE = (160, 45)
@@ -151,10 +154,41 @@ async def test_a_thousand_layers_scroll_and_edit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "amount"),
     [("10k", 10_000), ("1.2M", 1_200_000), ("A", 502), ("deep", 477), ("same as deep", 477), ("≥ 300", 300),
-     ("5k macs", 5000), ("", 502), ("none", 502)],
+     ("5k macs", 5000), ("", 502), ("none", 502), ("10 000", 10_000), ("1e6", 1_000_000), ("at most 1.2M", 1_200_000),
+     ("same as candidate 1", 502), ("candidate 2", 477), ("at least 20 000 activations", 20_000),
+     ("9k activation memory", 9000), ("nearest same as B", 477)],
 )  # fmt: skip
-def test_budgets_are_understood(text: str, amount: int) -> None:
-    assert target(with_budget(open_bench(TINY), text)) == amount
+def test_budgets_are_understood_and_written_back_as_they_are_read(text: str, amount: int) -> None:
+    bench = with_budget(open_bench(TINY), text)
+    assert target(bench) == amount
+    again = with_budget(bench, budget_text(bench))
+    rules = [each.comparison.protocol.budget.rule for each in (bench, again)]
+    assert (target(again), again.goal, rules[1]) == (target(bench), bench.goal, rules[0])
+
+
+@pytest.mark.parametrize("text", ["-5", "0", "abc", "same as candidate 9", "10kb", "at most ten", "1e99"])
+def test_what_is_no_budget_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(LabError, match="budget"):
+        with_budget(open_bench(TINY), text)
+
+
+def test_a_name_that_says_the_notation_follows_it_and_any_other_stays() -> None:
+    bench = add(open_bench(TINY), Candidate(name="9 relu", stack=parse("9 relu")))
+    bench = add(bench, bench.candidate)
+    assert bench.candidate.name == "9 relu 2"
+    bench = with_budget(bench, "same as 9 relu 2")
+    changed = with_stack(bench, parse("9 tanh"))
+    assert changed.candidate.name == "9 tanh"
+    assert changed.comparison.protocol.budget.reference == "9 tanh"
+    assert with_stack(changed, parse("9 relu")).candidate.name == "9 relu 2"
+    assert with_stack(changed, parse("")).candidate.name == "linear 2"
+    assert with_stack(select(changed, 0), parse("5")).candidate.name == "wide"
+
+
+async def test_tab_takes_what_is_suggested_and_never_leaves_the_line(tmp_path: Path) -> None:
+    assert (await edited(tmp_path, ["i", "ctrl+u", *"64 ta", "tab", *" 9 laye", "tab", "tab", "enter"]))[0] == (
+        "64 tanh 9 layernorm"
+    )
 
 
 def test_matching_all_is_one_change_and_says_what_could_not_be() -> None:

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from tests.tui.lab_store import lab_of, opened
+from textual import events
+from textual.keys import _character_to_key
+
+from tests.tui.lab_store import bench_stacks, lab_of, opened
 from tuilab.spec.notation import format_stack
 
 KEYS = [
@@ -40,3 +43,15 @@ async def test_a_family_of_depths_takes_a_dozen_keys(tmp_path: Path) -> None:
         counts = lab_of(app).shown.counts
         assert len(counts) == 5
         assert all(not isinstance(c, Exception) and abs(c.num_params - 502) < 16 for c in counts)
+
+
+async def test_keys_typed_ahead_go_where_the_keys_before_them_led(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (app, pilot):
+        for key in [*KEYS, "S", "c", "[", "x", "i", "escape", "j", "plus", "T", "q", "tab"]:
+            name = key if len(key) > 1 else _character_to_key(key)
+            app.post_message(events.Key(name, key if len(key) == 1 else None))
+        await pilot.pause()
+        await pilot.pause()
+        assert bench_stacks(app) == ["100 relu", "2*(19 relu)", "5*(11 relu)"]
+        assert app.focused is not None
+        assert app.focused.id == "budget"

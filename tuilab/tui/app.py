@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.notifications import Notify
 from textual.reactive import reactive
@@ -19,6 +18,7 @@ from textual.worker import WorkerFailed
 from tuilab.tui.background import in_background
 from tuilab.tui.look import DARK, themes
 from tuilab.tui.machine import Machine
+from tuilab.tui.ordered_keys import OrderedKeys
 from tuilab.tui.palette import NEXT_GLYPHS, default_glyphs
 from tuilab.tui.screens.library import LibraryScreen
 from tuilab.tui.tight import tighten
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from rich.console import RenderableType
+    from textual.app import SystemCommand
     from textual.command import Provider
 
     from tuilab.runner.client import Standby
@@ -50,7 +51,7 @@ def _commands() -> "type[Provider]":
     return LabCommands
 
 
-class LabApp(App[None]):
+class LabApp(OrderedKeys):
     """The lab. It knows where the store is, which presets there are, and which screen to show."""
 
     TITLE = "tuilab"
@@ -70,6 +71,8 @@ class LabApp(App[None]):
         Binding("ctrl+p,colon", "command_palette", "palette", key_display="^p", id="app.palette",
                 tooltip="Find every action, preset and candidate by name"),
         Binding("question_mark,f1", "keys", "Help", id="app.help", tooltip="Show the keys of this place"),
+        Binding("o,ctrl+o", "open_other", "Open ...", id="app.open", show=False,
+                tooltip="Open a preset file by its path, a recent file, a preset or a share line"),
         Binding("ctrl+g", "glyphs", "Glyphs", id="app.glyphs", show=False,
                 tooltip="Draw curves with braille, quadrants or plain ASCII"),
         Binding("percent_sign", "machine", "Machine", id="app.machine", show=False,
@@ -156,7 +159,7 @@ class LabApp(App[None]):
             gc.enable()
         from tuilab.tui.catalog import load_presets
 
-        presets, problems = await in_background(load_presets)
+        presets, problems = await in_background(partial(load_presets, self.home))
         self.presets = presets
         for problem in problems:
             self.notify(problem, severity="warning", title="A preset cannot be read")
@@ -233,14 +236,20 @@ class LabApp(App[None]):
     def open_file(self, path: Path) -> None:
         """Open a preset file on the bench, or say why not."""
         from tuilab.spec.errors import LabError
-        from tuilab.tui.catalog import load_preset
+        from tuilab.tui.opening import bench_of
 
         try:
-            preset = load_preset(path.stem, path)
+            self.open_found(*bench_of(str(path)))
         except LabError as error:
             self.notify(str(error), severity="error", title="Cannot open")
-            return
-        self.open_comparison(preset.comparison, preset.name)
+
+    def open_found(self, bench: "Bench", path: Path | None) -> None:
+        """Show a bench that was opened, and remember the file that it comes from."""
+        from tuilab.tui.remembered import remember_file
+
+        if path is not None:
+            remember_file(self.home, path)
+        self.open_bench(bench)
 
     def open_line(self, line: str) -> None:
         """Open a share line on the bench, or say why not."""
@@ -384,6 +393,14 @@ class LabApp(App[None]):
             stop(self.home, experiment_id)
         except LabError as error:
             self.notify(str(error), severity="error")
+
+    def action_open_other(self) -> None:
+        """Ask what to open: a path, a recent file, a preset, a share line."""
+        from tuilab.tui.remembered import recent_files
+        from tuilab.tui.screens.opening import Known, OpenScreen
+
+        presets = tuple(Known(preset.name, preset.name, preset.comparison.title) for preset in self.presets)
+        self.push_screen(OpenScreen(recent_files(self.home), presets, self.open_found))
 
     def action_keys(self) -> None:
         """Show the keys of this place."""

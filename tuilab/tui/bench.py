@@ -10,6 +10,7 @@ from tuilab.spec.comparison import LETTERS, Candidate, Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.layers import Stack
 from tuilab.spec.network import Network
+from tuilab.spec.notation import format_stack
 from tuilab.spec.task import TaskFacts, facts
 
 MAX_CANDIDATES = len(LETTERS)
@@ -197,10 +198,26 @@ def select(bench: Bench, index: int) -> Bench:
 
 def with_stack(bench: Bench, stack: Stack, index: int | None = None) -> Bench:
     """The selected candidate (or that at ``index``) with another stack."""
-    at = bench.selected if index is None else index
-    candidates = bench.comparison.candidates
-    edited = candidates[at].model_copy(update={"stack": stack})
-    return change(bench, with_candidates(bench.comparison, (*candidates[:at], edited, *candidates[at + 1 :])))
+    return change(bench, restacked(bench.comparison, bench.selected if index is None else index, stack))
+
+
+def restacked(comparison: Comparison, index: int, stack: Stack) -> Comparison:
+    """The comparison with another stack for one candidate, whose name follows if it said the old stack."""
+    candidates = list(comparison.candidates)
+    old = candidates[index]
+    candidates[index] = old.model_copy(update={"stack": stack})
+    changed = comparison.model_copy(update={"candidates": tuple(candidates)})
+    said = named_after(old.stack)
+    follows = old.name == said or re.sub(r" \d+$", "", old.name) == said[:36]
+    if not follows or named_after(stack) == said:
+        return changed
+    others = comparison.model_copy(update={"candidates": (*candidates[:index], *candidates[index + 1 :])})
+    return renamed(changed, index, unique_name(others, named_after(stack)))
+
+
+def named_after(stack: Stack) -> str:
+    """The name of a candidate that was not given any: its notation."""
+    return (format_stack(stack) or "linear")[:40]
 
 
 def add(bench: Bench, candidate: Candidate) -> Bench:
@@ -242,26 +259,31 @@ def rename(bench: Bench, name: str) -> Bench:
     name = name.strip()
     if not 1 <= len(name) <= 40 or not name.isprintable():
         raise LabError("a name has 1 to 40 printable characters")
-    old = bench.candidate.name
-    if name != old and any(candidate.name == name for candidate in bench.comparison.candidates):
+    if name != bench.candidate.name and any(candidate.name == name for candidate in bench.comparison.candidates):
         raise LabError(f"there is a candidate {name!r} already; choose another name")
-    candidates = list(bench.comparison.candidates)
-    candidates[bench.selected] = bench.candidate.model_copy(update={"name": name})
-    renamed = bench.comparison
-    budget = renamed.protocol.budget
+    return change(bench, renamed(bench.comparison, bench.selected, name))
+
+
+def renamed(comparison: Comparison, index: int, name: str) -> Comparison:
+    """The comparison with another name for one candidate; expectations and the budget's reference follow."""
+    candidates = list(comparison.candidates)
+    old = candidates[index].name
+    candidates[index] = candidates[index].model_copy(update={"name": name})
+    budget = comparison.protocol.budget
+    update: dict[str, object] = {"candidates": tuple(candidates)}
     if budget.reference == old:
-        protocol = renamed.protocol.model_copy(update={"budget": budget.model_copy(update={"reference": name})})
-        renamed = renamed.model_copy(update={"protocol": protocol})
-    expect = tuple(
+        reference = budget.model_copy(update={"reference": name})
+        update["protocol"] = comparison.protocol.model_copy(update={"budget": reference})
+    update["expect"] = tuple(
         expected.model_copy(
             update={
                 "candidate": name if expected.candidate == old else expected.candidate,
                 "against": name if expected.against == old else expected.against,
             }
         )
-        for expected in renamed.expect
+        for expected in comparison.expect
     )
-    return change(bench, renamed.model_copy(update={"candidates": tuple(candidates), "expect": expect}))
+    return comparison.model_copy(update=update)
 
 
 def shift(bench: Bench, step: int) -> Bench:

@@ -12,7 +12,7 @@ from tuilab.spec.comparison import Budget, BudgetRule, Candidate, Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.layers import Stack
 from tuilab.spec.network import Network
-from tuilab.tui.bench import MAX_CANDIDATES, Bench, Goal, change, unique_name, with_candidates, with_stack
+from tuilab.tui.bench import MAX_CANDIDATES, Bench, Goal, change, restacked, unique_name, with_candidates, with_stack
 
 Scan = Literal["depths", "widths", "activation"]
 QUANTITIES: dict[str, Quantity] = {
@@ -20,6 +20,8 @@ QUANTITIES: dict[str, Quantity] = {
     "parameters": "num_params",
     "macs": "macs",
     "activations": "activations",
+    "activation": "activations",
+    "outputs": "activations",
 }
 """What a budget may count, by the word that a person writes."""
 QUANTITY_NAMES: dict[Quantity, str] = {"num_params": "params", "macs": "MACs", "activations": "activations"}
@@ -34,7 +36,8 @@ _RULES: dict[str, BudgetRule] = {
     "nearest": BudgetRule.NEAREST,
 }
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
-_NUMBER = re.compile(r"(\d[\d_,]*(?:\.\d+)?)\s*([kmbgt]?)", re.IGNORECASE)
+_NUMBER = re.compile(r"(\d[\d_, ]*(?:\.\d+)?(?:e\d{1,2})?)\s*([kmbgt]?)", re.IGNORECASE)
+_SEPARATORS = str.maketrans("", "", ", _")
 
 
 def reference_candidate(bench: Bench) -> int | None:
@@ -103,16 +106,15 @@ def matched(bench: Bench, index: int | None = None) -> Bench:
 
 def matched_all(bench: Bench) -> tuple[Bench, tuple[str, ...]]:
     """Every candidate but the reference brought to the budget, as one change; and why where one could not be."""
-    candidates, problems = list(bench.comparison.candidates), []
-    for at, candidate in enumerate(candidates):
+    comparison, problems = bench.comparison, []
+    for at, candidate in enumerate(bench.comparison.candidates):
         if at == reference_candidate(bench):
             continue
         try:
-            stack = matched_stack(bench, bench.network(candidate))
-            candidates[at] = candidate.model_copy(update={"stack": stack})
+            comparison = restacked(comparison, at, matched_stack(bench, bench.network(candidate)))
         except LabError as error:
             problems.append(f"{candidate.name}: {error}")
-    return change(bench, with_candidates(bench.comparison, tuple(candidates))), tuple(problems)
+    return change(bench, comparison), tuple(problems)
 
 
 def held(bench: Bench) -> Bench:
@@ -123,15 +125,27 @@ def held(bench: Bench) -> Bench:
         stack = matched_stack(bench, bench.network(bench.candidate))
     except LabError:
         return bench
-    candidates = bench.comparison.candidates
-    at = bench.selected
-    edited = candidates[at].model_copy(update={"stack": stack})
-    comparison = with_candidates(bench.comparison, (*candidates[:at], edited, *candidates[at + 1 :]))
-    return replace(bench, comparison=comparison)
+    return replace(bench, comparison=restacked(bench.comparison, bench.selected, stack))
+
+
+def budget_text(bench: Bench) -> str:
+    """The budget as ``with_budget`` reads it."""
+    budget = bench.comparison.protocol.budget
+    if budget.rule is BudgetRule.NONE and budget.reference is None and bench.goal == Goal():
+        return "none"
+    at = reference_candidate(bench)
+    amount = bench.goal.amount if bench.goal.amount is not None else budget.reference
+    names = bench.comparison.candidates
+    reference = f"same as {names[at].name}" if at is not None else f"{amount:,}"
+    rule = "nearest" if budget.rule is BudgetRule.NONE else budget.rule.value.replace("_", " ")
+    unit = "" if bench.goal.quantity == "num_params" else f" {bench.goal.quantity}"
+    return f"{rule} {reference}{unit}"
 
 
 def with_budget(bench: Bench, text: str) -> Bench:
-    """The bench with the budget that a person wrote: ``10k``, ``<= 1.2M macs``, ``same as wide``, ``A``, ``none``.
+    """The bench with the budget that a person wrote.
+
+    ``10 000``, ``10k``, ``at most 1.2M macs``, ``same as candidate 1``, ``same as wide``, ``A``, ``none``.
 
     Raises:
         LabError: when the text is none of these.
@@ -144,7 +158,7 @@ def with_budget(bench: Bench, text: str) -> Bench:
             rule, rest = meant, rest[len(mark) :].strip()
             break
     quantity: Quantity = "num_params"
-    words = rest.split()
+    words = rest.removesuffix(" memory").split()
     if words and words[-1].lower() in QUANTITIES:
         quantity, rest = QUANTITIES[words[-1].lower()], " ".join(words[:-1])
     reference, amount = _reference(rest, bench.comparison, quantity)
@@ -165,13 +179,16 @@ def _reference(text: str, comparison: Comparison, quantity: Quantity) -> tuple[s
         return None, None
     number = _NUMBER.fullmatch(wanted)
     if number is not None:
-        amount = round(float(number[1].replace(",", "").replace("_", "")) * _UNITS[number[2].lower()])
+        amount = round(float(number[1].translate(_SEPARATORS)) * _UNITS[number[2].lower()])
         if not 1 <= amount <= 10**15:
             raise LabError("a budget lies between 1 and 10^15")
         return (amount, None) if quantity == "num_params" and amount <= 10**9 else (None, amount)
     names = [candidate.name for candidate in comparison.candidates]
     if wanted in names:
         return wanted, None
+    wanted = re.sub(r"^candidate\s+", "", wanted, flags=re.IGNORECASE)
+    if wanted.isdecimal() and 1 <= int(wanted) <= len(names):
+        return names[int(wanted) - 1], None
     if len(wanted) == 1 and wanted.isascii() and wanted.isalpha():
         at = ord(wanted.upper()) - ord("A")
         if at < len(names):

@@ -8,6 +8,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tuilab.spec.notation import LAYER_NAMES
 from tuilab.tui.lines import letter
+from tuilab.tui.opening import short_path
+from tuilab.tui.remembered import recent_files
 from tuilab.tui.screens.lab_base import LabBase
 from tuilab.tui.screens.lab_rows import LabRows
 
@@ -37,6 +39,7 @@ class LabCommands(Provider):
     def _all(self) -> Iterator[Found]:
         yield from self._candidates()
         yield from self._actions()
+        yield from self._files()
         yield from self._presets()
         yield from self._layers()
 
@@ -54,6 +57,11 @@ class LabCommands(Provider):
         for preset in lab.presets:
             open_it = partial(lab.open_comparison, preset.comparison, preset.name)
             yield f"Open {preset.name}", preset.comparison.title, open_it
+
+    def _files(self) -> Iterator[Found]:
+        lab = cast("LabApp", self.app)
+        for path in recent_files(lab.home):
+            yield f"Open {path.stem}", f"Recent file {short_path(path)}", partial(lab.open_file, path)
 
     def _layers(self) -> Iterator[Found]:
         screen = self.screen

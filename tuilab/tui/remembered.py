@@ -5,8 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tuilab.spec.errors import LabError
+from tuilab.spec.paths import is_there
+from tuilab.spec.presets import preset_folder
 
 FILE = "interface.json"
+MOST_FILES = 20
+"""Recent files that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,30 @@ def load_table(home: Path) -> TableSettings:
 
 def save_table(home: Path, settings: TableSettings) -> None:
     """Remember; a folder that cannot be written forgets, and nothing else happens."""
+    _write(home, "efficiency", asdict(settings))
+
+
+def recent_files(home: Path) -> tuple[Path, ...]:
+    """Preset files that were opened or saved, newest first; those that are gone are left out."""
+    found = _read(home).get("recent")
+    paths = [Path(path) for path in found if isinstance(path, str)] if isinstance(found, list) else []
+    return tuple(path for path in paths if is_there(path))
+
+
+def remember_file(home: Path, path: Path) -> None:
+    """Put a file that was opened or saved before the others; presets that come with the lab are found without."""
+    path = path.absolute()
+    if path.parent != preset_folder().absolute():
+        others = [str(known) for known in recent_files(home) if known != path]
+        _write(home, "recent", [str(path), *others][:MOST_FILES])
+
+
+def _write(home: Path, name: str, value: object) -> None:
     from contextlib import suppress
 
     from tuilab.store.files import write_atomically
 
-    known = {**_read(home), "efficiency": asdict(settings)}
+    known = {**_read(home), name: value}
     with suppress(LabError):
         write_atomically(home / FILE, json.dumps(known, indent=2) + "\n")
 

@@ -5,7 +5,17 @@ from functools import partial
 
 from tuilab.spec.errors import LabError
 from tuilab.tui.bench import Bench
-from tuilab.tui.bench_budget import QUANTITY_NAMES, Scan, held, matched, matched_all, scanned, target, with_budget
+from tuilab.tui.bench_budget import (
+    QUANTITY_NAMES,
+    Scan,
+    budget_text,
+    held,
+    matched,
+    matched_all,
+    scanned,
+    target,
+    with_budget,
+)
 from tuilab.tui.numbers import exact, signed_percent
 from tuilab.tui.screens.lab_editing import LabEditing
 
@@ -43,7 +53,8 @@ class LabBudget(LabEditing):
 
     def action_budget(self) -> None:
         """Say what the budget is."""
-        self.ask("budget", "", "10k · <= 1.2M · A (same as A) · 5k macs · >= 300 · none", with_budget)
+        hint = f"now {budget_text(self.shown)} · write 10 000 · at most 1.2M · same as A · 5k macs · 9k outputs · none"
+        self.ask("budget", "", hint, with_budget)
 
     def action_hold(self) -> None:
         """Keep to the budget: after every change of depth, widths follow."""

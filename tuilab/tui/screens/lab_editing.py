@@ -133,8 +133,7 @@ class LabEditing(LabBase):
     async def _close(self, prompt: "Prompt") -> None:
         self.preview, self._make, self._done = None, None, None
         await prompt.remove()
-        pane = self.query_one(f"#{self.pane}")
-        pane.focus()
+        self.set_focus(self.query_one(f"#{self.pane}"))
 
     # What is asked for
 
@@ -190,7 +189,7 @@ def _with_notation(bench: Bench, text: str) -> Bench:
 
 def _added(bench: Bench, text: str) -> Bench:
     stack = parse(text)
-    return benches.add(bench, Candidate(name=(format_stack(stack) or "linear")[:40], stack=stack))
+    return benches.add(bench, Candidate(name=benches.named_after(stack), stack=stack))
 
 
 def _place(prompt: "Prompt", misfit: LabError) -> int | None:

@@ -8,6 +8,7 @@ from tuilab.spec.errors import LabError
 from tuilab.spec.share import to_line
 from tuilab.tui import bench as benches
 from tuilab.tui.bench import Bench
+from tuilab.tui.remembered import remember_file
 from tuilab.tui.screens.lab_editing import LabEditing
 
 
@@ -36,6 +37,7 @@ class LabFiles(LabEditing):
 
         path = file_of(text)
         save(bench.comparison, path)
+        remember_file(self.lab.home, path)
         self.notify(f"saved as {path}", timeout=4)
         return benches.kept(replace(bench, source=str(path)))
 

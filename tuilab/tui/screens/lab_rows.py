@@ -27,6 +27,8 @@ class LabRows(LabEditing):
     mark: int | None = None
     """Row at which marking began."""
     clipboard: Stack = ()
+    _sought: str = ""
+    """What was looked for last."""
     _cursor: Path | None = None
     """Where the last edit ended."""
 
@@ -128,6 +130,26 @@ class LabRows(LabEditing):
             self.notify("this row has no number; enter edits it as text", timeout=3)
             return
         self._ask_rows("number", digit, f"now {value:g}", _numbered)
+
+    def action_row_find(self) -> None:
+        """Go to the next row that says something."""
+        start = self.stack_view.cursor
+
+        def find(bench: Bench, text: str) -> Bench:
+            rows = self.chosen_rows
+            wanted = text.strip() or self._sought
+            at = rows.find(wanted, start + 1) if rows is not None and wanted else start
+            if at is None:
+                raise LabError(f"no row says {wanted!r}")
+            self.stack_view.cursor = at
+            return bench
+
+        def found(bench: Bench, text: str) -> Bench:
+            self._sought = text.strip() or self._sought
+            return bench
+
+        hint = f"enter finds {self._sought} again" if self._sought else "a part of a row, such as relu or 64"
+        self.ask("find", "", hint, find, done=found)
 
     def _ask_rows(self, kind: str, text: str, hint: str, edit_as: Callable[[str], Edit]) -> None:
         try:

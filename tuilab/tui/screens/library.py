@@ -10,7 +10,7 @@ from textual.events import DescendantFocus
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from tuilab.tui.library_rows import WELCOME, ExperimentRows, PresetRows, details, message_lines
+from tuilab.tui.library_rows import WELCOME, ExperimentRows, PresetRows, details, message_lines, takes
 from tuilab.tui.lines import Line, Span, Text
 from tuilab.tui.pace import Pace
 from tuilab.tui.widgets.bars import KeyBar, TopBar
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tuilab.spec.comparison import Comparison
     from tuilab.store.records import ExperimentRecord
     from tuilab.tui.app import LabApp
-    from tuilab.tui.bench import Bench
     from tuilab.tui.catalog import Preset
     from tuilab.tui.widgets.prompt import Prompt
 
@@ -38,14 +37,6 @@ class LibraryScreen(Screen[None]):
         Binding("enter", "open", "Open", id="library.open", tooltip="Open the selected preset or experiment"),
         Binding("r", "run", "Run", id="library.run", tooltip="Run the selected preset or experiment anew"),
         Binding("n", "new", "New", id="library.new", tooltip="Build a comparison from an empty bench"),
-        Binding(
-            "o",
-            "open_file",
-            "Open file",
-            id="library.open-file",
-            show=False,
-            tooltip="Open a preset file by its path, or a share line",
-        ),
         Binding("O", "output", "Log", id="library.output", show=False, tooltip="The log of the selected experiment"),
         Binding("slash", "filter", "Filter", id="library.filter", tooltip="Show only what contains a text"),
         Binding("d,delete", "delete", "Delete", id="library.delete", tooltip="Delete the selected experiment"),
@@ -162,7 +153,8 @@ class LibraryScreen(Screen[None]):
             lines = (*message_lines(record, width), *details(record.comparison, params, width, height))
             title = record.id
         elif preset is not None:
-            lines = details(preset.comparison, preset.num_params, width, height, preset.seconds)
+            lasts = takes(preset.seconds, measured=preset.measured)
+            lines = details(preset.comparison, preset.num_params, width, height, lasts)
             title = preset.name
         view.entitle(title)
         view.rows = Text(lines)
@@ -191,9 +183,9 @@ class LibraryScreen(Screen[None]):
     def on_line_view_past_end(self, message: LineView.PastEnd) -> None:
         """Two lists feel like one: moving past the end of a list enters the other."""
         if message.view.id == "presets" and message.direction > 0 and self.experiments:
-            self.query_one("#past").focus()
+            self.set_focus(self.query_one("#past"))
         elif message.view.id == "past" and message.direction < 0:
-            self.query_one("#presets").focus()
+            self.set_focus(self.query_one("#presets"))
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         if event.widget.id in ("presets", "past"):
@@ -279,51 +271,17 @@ class LibraryScreen(Screen[None]):
         if not self.query(Prompt):
             self.mount(Prompt("filter", self.pattern, hint="words that the title or task must contain"))
 
-    def action_open_file(self) -> None:
-        """Type the path of a preset file, or paste a share line."""
-        from tuilab.tui.widgets.prompt import Prompt
-
-        if not self.query(Prompt):
-            self.mount(Prompt("open", hint="the path of a preset file, or a share line"))
-
     def on_prompt_changed(self, message: "Prompt.Changed") -> None:
         if message.prompt.kind == "filter":
             self.pattern = message.value
 
     async def on_prompt_accepted(self, message: "Prompt.Accepted") -> None:
-        from tuilab.spec.errors import LabError
-
-        if message.prompt.kind == "open":
-            try:
-                bench = self._bench_of(message.value)
-            except LabError as error:
-                message.prompt.complain(str(error))
-                return
-            self.lab.open_bench(bench)
         await message.prompt.remove()
         self._focus_list()
 
-    def _bench_of(self, text: str) -> "Bench":
-        """What a path, a preset's name or a share line says.
-
-        Raises:
-            LabError: when it says nothing that can be opened.
-
-        """
-        from tuilab.spec.presets import find_preset
-        from tuilab.spec.share import from_line, is_line
-        from tuilab.tui.bench import open_bench
-        from tuilab.tui.catalog import load_preset
-
-        if is_line(text):
-            return open_bench(from_line(text))
-        path = find_preset(text.strip())
-        preset = load_preset(path.stem, path)
-        return open_bench(preset.comparison, preset.name)
-
     def _focus_list(self) -> None:
         """Go back to the list that had the focus before the input."""
-        self.query_one(f"#{self._list}").focus()
+        self.set_focus(self.query_one(f"#{self._list}"))
 
     async def on_prompt_cancelled(self, message: "Prompt.Cancelled") -> None:
         await message.prompt.remove()

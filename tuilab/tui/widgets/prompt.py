@@ -72,7 +72,7 @@ class Prompt(Vertical):
         yield Label(RichText(self._hint), classes="prompt--message")
 
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
+        self.screen.set_focus(self.query_one(Input))
 
     @property
     def value(self) -> str:
@@ -103,6 +103,10 @@ class Prompt(Vertical):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.post_message(self.Accepted(self, event.value))
+
+    def on_entry_left(self, event: Entry.Left) -> None:
+        event.stop()
+        self.action_cancel()
 
     def action_cancel(self) -> None:
         """Leave everything as it was."""

@@ -42,6 +42,8 @@ class StackView(LineView):
         Binding("exclamation_mark", "screen.row_lock", "Lock", id="row.lock", show=False,
                 tooltip="Keep this width when matching, or let it go"),
         Binding("b", "screen.row_bias", "Bias", id="row.bias", show=False, tooltip="With or without bias"),
+        Binding("slash", "screen.row_find", "Find", id="row.find", show=False,
+                tooltip="Go to the next row that says something; once more with / and enter"),
         *(
             Binding(digit, f"screen.row_number('{digit}')", "Number", id=f"row.number-{digit}", show=False,
                     tooltip="Type the row's number: width, copies or window" if digit == "1" else "")
