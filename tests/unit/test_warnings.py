@@ -220,7 +220,7 @@ def test_every_warning_about_any_network_is_whole_and_its_fixes_fit_and_mend(see
 
 def test_huge_networks_are_answered_at_once():
     found = warnings(_network("14583333331*(3 relu)", 3, 3), Training(init=Init.TORCH), num_train=2048)
-    assert _kinds(found) == ["bottleneck", "dead on arrival", "more parameters than data"]
+    assert _kinds(found) == ["bottleneck", "dead on arrival", "vanishing signal", "more parameters than data"]
     dead = _only(found, InsightKind.DEAD_ON_ARRIVAL)
     assert "all but 10^(-8.46e+08)" in dead.sentence
 

@@ -67,13 +67,10 @@ def stack_family(stack: Stack, shape: Shape) -> Affine | None:
 
 def is_transparent(layer: Layer) -> bool:
     """Whether ``layer`` hands on its input unchanged, up to its shape."""
-    match layer:
-        case Activation(ActivationKind.IDENTITY) | Dropout(0) | Flatten():
-            return True
-        case Activation(ActivationKind.LEAKY_RELU, slope):
-            return slope == 1
-        case _:
-            return False
+    if isinstance(layer, Activation):
+        kind = layer.kind
+        return kind is ActivationKind.IDENTITY or (kind is ActivationKind.LEAKY_RELU and layer.negative_slope == 1)
+    return layer.p == 0 if isinstance(layer, Dropout) else isinstance(layer, Flatten)
 
 
 def _features(shape: Shape) -> int:

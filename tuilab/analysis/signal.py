@@ -212,9 +212,10 @@ class _Walk:
 
     def weights(self, init: Init | None, bias: bool, fan_in: int, fan_out: int, moment: float) -> float:
         kind = init or self.init
-        gain = weight_gain(kind, fan_in, fan_out) * self.scale**2
-        shift = bias_moment(kind, fan_in, self.bias_std) if bias and self.biases else 0.0
-        return _log10_sum(moment + log10(gain), log10(shift) if shift else NOTHING)
+        after = moment + _log10_gain(kind, fan_in, fan_out, self.scale)
+        if not (bias and self.biases):
+            return after
+        return _log10_sum(after, _log10_bias(kind, fan_in, self.bias_std))
 
     def repeat(self, times: int, body: Stack, moment: float, shape: Shape) -> tuple[float, Shape]:
         """Some copies one by one, the rest as the affine map q -> a q + b that fits the last three of them.
@@ -249,6 +250,17 @@ def _extrapolate(last: list[float], copies: int) -> float:
         if total > 1e-12:
             return base + log10(total)
     return base + growth + (log10(abs(step * factor / (factor - 1))) if growth >= 300 else 0.0)
+
+
+@lru_cache(maxsize=4096)
+def _log10_gain(init: Init, fan_in: int, fan_out: int, scale: float) -> float:
+    return log10(weight_gain(init, fan_in, fan_out) * scale**2)
+
+
+@lru_cache(maxsize=4096)
+def _log10_bias(init: Init, fan_in: int, bias_std: float) -> float:
+    moment = bias_moment(init, fan_in, bias_std)
+    return log10(moment) if moment else NOTHING
 
 
 def _log10_sum(one: float, other: float) -> float:

@@ -46,7 +46,7 @@ def warnings(
         *start_insights(network, layers, out_shape, training),
         _batchnorm(network, rows, training),
         *_twice(network, layers, ()),
-        _data(network, num_train, degrees),
+        _data(network, num_train, out_shape[-1], degrees),
     ]
     return tuple(insight for insight in found if insight is not None)
 
@@ -164,10 +164,9 @@ def _one_twice(network: Network, first: Path, second: Path, one: Activation, oth
     return Insight(InsightKind.ACTIVATION_TWICE, (first, second), place, sentence, why, fixes)
 
 
-def _data(network: Network, num_train: int | None, degrees: int | None) -> Insight | None:
+def _data(network: Network, num_train: int | None, outputs: int, degrees: int | None) -> Insight | None:
     if num_train is None:
         return None
-    outputs = network.check()[-1]
     numbers = num_train * outputs
     free = degrees_of_freedom(network) if degrees is None else degrees
     if free <= numbers:

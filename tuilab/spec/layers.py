@@ -166,17 +166,21 @@ Layer: TypeAlias = (
 Stack: TypeAlias = tuple[Layer, ...]
 
 
+_CONTAINERS = (Residual, Repeat, Sum)
+
+
 def children(layer: Layer) -> tuple[Stack, ...]:
     """The stacks inside a residual, sum or repeat; none for every other layer."""
-    if isinstance(layer, Residual | Repeat):
-        return (layer.body,)
-    return layer.branches if isinstance(layer, Sum) else ()
+    if not isinstance(layer, _CONTAINERS):
+        return ()
+    return layer.branches if isinstance(layer, Sum) else (layer.body,)
 
 
 def contains_out(stack: Stack) -> bool:
     """Whether the stack states its final projection anywhere."""
-    return any(
-        isinstance(layer, Out)
-        or (isinstance(layer, Residual | Sum | Repeat) and any(map(contains_out, children(layer))))
-        for layer in stack
-    )
+    for layer in stack:
+        if isinstance(layer, Out):
+            return True
+        if isinstance(layer, _CONTAINERS) and any(map(contains_out, children(layer))):
+            return True
+    return False
