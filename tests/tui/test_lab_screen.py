@@ -202,7 +202,7 @@ async def test_a_name_full_of_markup_is_shown_as_it_is(tmp_path: Path) -> None:
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
         await pilot.press("R", "ctrl+u", *"[b]x", "enter")
         await pilot.pause()
-        assert " A [b]x ─" in screen_text(app)
+        assert " A [b]x · B · C ─" in screen_text(app)
 
 
 async def test_plain_characters_are_all_ascii(tmp_path: Path) -> None:
