@@ -8,7 +8,7 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widgets import Input
 
-_LONGEST = 1.0
+_LONGEST = 5.0
 """Seconds that a key waits at most for the one before it."""
 _ENDING = ("enter", "escape")
 """Keys that end a line of text, so that the next key belongs somewhere else."""
