@@ -10,6 +10,8 @@ from textual.widgets import Input
 
 _LONGEST = 5.0
 """Seconds that a key waits at most for the one before it."""
+_LOOK = 0.02
+"""Seconds between looks whether what is waited for is still there."""
 _ENDING = ("enter", "escape")
 """Keys that end a line of text, so that the next key belongs somewhere else."""
 
@@ -61,10 +63,14 @@ class OrderedKeys(App[None]):
 
 
 async def _digest(pump: MessagePump) -> None:
-    """Wait until everything that has been posted to ``pump`` is handled, but not for ever."""
+    """Wait until everything that has been posted to ``pump`` is handled or it is closed, but not for ever."""
     done = asyncio.Event()
-    if pump.call_later(done.set):
+    if not pump.call_later(done.set):
+        return
+    for _ in range(round(_LONGEST / _LOOK)):
         try:
-            await asyncio.wait_for(done.wait(), _LONGEST)
+            await asyncio.wait_for(done.wait(), _LOOK)
         except TimeoutError:
-            return
+            if pump.is_running:
+                continue
+        return
