@@ -179,6 +179,7 @@ def jump_clock(lab: Lab, delay: float) -> Outcome:
     arguments = ["--home", str(lab.home), "--engine", " ".join(lab.engine("--pace", PACE)), identity]
     runner = subprocess.Popen([sys.executable, "-c", JUMPING_RUNNER, str(delay), *arguments])
     try:
+        wait(lambda: lab.reader.find(identity).status is not Status.QUEUED)
         return concluded(lab, identity, [])
     finally:
         runner.terminate()
