@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.engine_scaling [--rounds N] [T1 T2 ...]`` prints a table. Each measurement is a fresh engine
 process that trains one group, as a runner would have it train: with 10 seeds and with 100. Memory is the most that the
-process held, less what it held when it was ready and less the examples themselves. The loss of every step is computed
-and goes into the mean that is reported; reporting is what the engine spends on making points and their messages.
+process held, less the examples themselves. The loss of every step is computed and goes into the mean that is reported;
+reporting is what the engine spends on making points and their messages.
 """
 
 import argparse
@@ -75,15 +75,14 @@ def _measure(task: Measured, seeds: int) -> Cost:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdin
         assert isinstance(_next(process), Ready)
-        before, ready = _cpu_seconds(process.pid), _status(process.pid, "VmRSS")
+        before = _cpu_seconds(process.pid)
         process.stdin.write(REQUEST.dump_json(_request(task, seeds)) + b"\n")
         process.stdin.flush()
         while not isinstance(event := _next(process), GroupFinished):
             if isinstance(event, GroupFailed):
                 raise SystemExit(event.reason)
-        cost = Cost(
-            _cpu_seconds(process.pid) - before, _status(process.pid, "VmHWM") - ready - _bytes_of_examples(task, seeds)
-        )
+        memory = _status(process.pid, "VmHWM") - _bytes_of_examples(task, seeds)
+        cost = Cost(_cpu_seconds(process.pid) - before, memory)
         process.stdin.close()
     return cost
 
