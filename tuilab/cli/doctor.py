@@ -21,7 +21,8 @@ from tuilab.runner.resources import Monitor, strip
 from tuilab.store.home import lab_home, store_file
 from tuilab.store.rescue import damage, set_aside
 from tuilab.store.schema import on_network
-from tuilab.tui.palette import default_glyphs
+from tuilab.tui.start import over_ssh
+from tuilab.tui.terminal_facts import choices
 
 _PACKAGES = ("torch", "textual", "plotext", "pydantic", "numpy", "scipy", "scikit-learn", "rich")
 _TORCH = """import json, torch
@@ -140,13 +141,21 @@ def _journal(store: Path) -> str:
 
 
 def _terminal() -> dict[str, Json]:
+    """What the terminal says of itself, and what the interface chooses for it and why."""
     size = shutil.get_terminal_size(fallback=(0, 0))
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    chosen = choices(
+        os.environ,
+        size.columns,
+        size.lines,
+        is_terminal=all(stream is not None and stream.isatty() for stream in streams),
+    )
     return {
         "TERM": os.environ.get("TERM", "not set"),
         "COLORTERM": os.environ.get("COLORTERM", "not set"),
         "size": f"{size.columns}x{size.lines}" if size.columns else "no terminal",
-        "encoding": f"{sys.stdout.encoding or 'unknown'} (locale {locale.getpreferredencoding(False)})",
+        "encoding": f"{sys.stderr.encoding or 'unknown'} (locale {locale.getpreferredencoding(False)})",
         "NO_COLOR": "set" if os.environ.get("NO_COLOR") else "not set",
-        "ssh": "yes" if os.environ.get("SSH_CONNECTION") else "no",
-        "charts": default_glyphs(os.environ),
+        "ssh": "yes" if over_ssh(os.environ) else "no",
+        **{choice.what: f"{choice.chosen} ({choice.because})" for choice in chosen},
     }

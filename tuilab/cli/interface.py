@@ -78,8 +78,10 @@ def _experiment(name: str) -> str | None:
 
 def _need_terminal() -> None:
     """Textual paints on standard error and reads standard input; both must be a real terminal."""
+    from tuilab.tui.start import NO_TERMINALS
+
     term = os.environ.get("TERM", "")
-    if term in ("", "dumb", "unknown"):
+    if term in NO_TERMINALS:
         raise LabError(
             f"the interface needs a terminal that can move its cursor, and TERM is {term or 'not set'!r}; "
             "use tuilab run, ls and show here, or set TERM (for example xterm-256color)"

@@ -433,7 +433,8 @@ class LabApp(OrderedKeys):
 
     def _display(self, screen: Screen[object], renderable: "RenderableType | None") -> None:
         """Paint with as few bytes as may be."""
-        super()._display(screen, tighten(renderable))
+        dark, plain = self.current_theme.dark, self.glyphs == "ascii"
+        super()._display(screen, tighten(renderable, colors=not self.no_color, dark=dark, plain=plain))
         if renderable is not None and not self._held:
             self._painted.set()
 

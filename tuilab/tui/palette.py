@@ -132,16 +132,23 @@ def default_glyphs(environment: Mapping[str, str] | None = None, encoding: str |
         encoding: of the terminal's stream; by default that of standard error, which the interface paints on.
 
     """
-    env = os.environ if environment is None else environment
-    if env.get("TERM", "").startswith(_PLAIN_TERMINALS) or not _locale_is_utf8(env):
-        return "ascii"
+    return chosen_glyphs(os.environ if environment is None else environment, encoding)[0]
+
+
+def chosen_glyphs(env: Mapping[str, str], encoding: str | None = None) -> tuple[Glyphs, str]:
+    """What the terminal can show, and why that is thought."""
+    term = env.get("TERM", "")
+    if term.startswith(_PLAIN_TERMINALS):
+        return "ascii", f"TERM={term} has a small font"
+    if not _locale_is_utf8(env):
+        return "ascii", "the locale is not UTF-8"
     if encoding is None:
         encoding = getattr(sys.__stderr__, "encoding", None) or "utf-8"
     try:
         "⣿▟".encode(encoding)
     except (UnicodeEncodeError, LookupError):
-        return "ascii"
-    return "braille"
+        return "ascii", f"the stream's encoding is {encoding}"
+    return "braille", "TERM and the locale allow it"
 
 
 def _locale_is_utf8(environment: Mapping[str, str]) -> bool:

@@ -2,7 +2,11 @@
 
 import gc
 import os
+from collections.abc import Mapping
 from pathlib import Path
+
+NO_TERMINALS = ("", "dumb", "unknown")
+"""What TERM says where the cursor cannot be moved."""
 
 
 def run(home: Path, attach: str | None = None, open_path: Path | None = None, line: str | None = None) -> int:
@@ -32,10 +36,13 @@ def run(home: Path, attach: str | None = None, open_path: Path | None = None, li
 def prepare(environment: os._Environ[str] | dict[str, str]) -> None:
     """Set what Textual reads when it is imported: a short wait after escape, no animations over SSH."""
     environment.setdefault("ESCDELAY", "25")
+    if environment.get("NO_COLOR") == "":
+        # An empty one asks for nothing (no-color.org); Textual takes it for a wish.
+        del environment["NO_COLOR"]
     if over_ssh(environment):
         environment.setdefault("TEXTUAL_ANIMATIONS", "none")
 
 
-def over_ssh(environment: os._Environ[str] | dict[str, str]) -> bool:
+def over_ssh(environment: Mapping[str, str]) -> bool:
     """Whether the terminal is at the other end of an SSH connection."""
     return bool(environment.get("SSH_CONNECTION") or environment.get("SSH_TTY"))

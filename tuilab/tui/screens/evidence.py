@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -11,6 +12,7 @@ from textual.screen import Screen
 
 from tuilab.analysis.report import ReportInput
 from tuilab.spec.errors import LabError
+from tuilab.tui.background import in_background
 from tuilab.tui.library_rows import STATUS_MARKS
 from tuilab.tui.lines import Span, clip
 from tuilab.tui.widgets.bars import TopBar
@@ -80,9 +82,12 @@ class EvidenceScreen(Screen[None]):
         from tuilab.store.evidence import report_input
 
         try:
-            self.report = await asyncio.to_thread(report_input, self.lab.reader, record)
+            found = await in_background(partial(report_input, self.lab.reader, record))
         except LabError as error:
             self.refuse(str(error))
+            return
+        if self in self.app.screen_stack:
+            self.report = found
 
     def watch_report(self) -> None:
         self.show_top()

@@ -45,7 +45,7 @@ class LabFit(LabBase):
         assert self.bench is not None
         before = self._machine and self.shortage(self.shown)
         self._machine = await self.lab.machine.look()
-        if self.shortage(self.shown) != before:
+        if self in self.app.screen_stack and self.shortage(self.shown) != before:
             self.show_bench()
 
 

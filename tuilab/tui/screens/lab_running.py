@@ -14,7 +14,7 @@ from tuilab.tui.background import in_background
 from tuilab.tui.bench import kept
 from tuilab.tui.live import empty, reduce, restored
 from tuilab.tui.screens.lab_evidence import LabEvidence
-from tuilab.tui.start import over_ssh
+from tuilab.tui.terminal_facts import pace
 from tuilab.tui.widgets.machine_strip import MachineStrip
 
 POLL_SECONDS = 0.1
@@ -34,7 +34,7 @@ class LabRunning(LabEvidence):
         self._version = -1
         self._more = False
         self._painted = 0.0
-        self._pace = 0.5 if over_ssh(os.environ) else 0.25
+        self._pace = pace(os.environ)
         self._clock = self.set_interval(POLL_SECONDS, self.look)
         self._watching = True
         self._obey_clock()

@@ -80,6 +80,8 @@ class LogScreen(Screen[None]):
 
     def _lay_out(self) -> None:
         """Break every line for the width there is."""
+        if self not in self.app.screen_stack:
+            return
         end = self._at_end
         self._rows = [row for line in self._lines for row in log_rows(line, self.view.size.width)]
         self._show(follow=end)
@@ -88,6 +90,8 @@ class LogScreen(Screen[None]):
         """Take in what has been added, and stop looking once the experiment has ended."""
         from tuilab.spec.errors import LabError
 
+        if self not in self.app.screen_stack:
+            return
         end = self._at_end
         try:
             self._record = self.lab.reader.experiment(self._record.id) or self._record

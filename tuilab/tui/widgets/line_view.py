@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tuilab.tui.lines import Line, Rows, Text, ascii_line, cell_width, clip, to_ascii
+from tuilab.tui.lines import Line, Rows, Text, ascii_line, cell_width, clip, spelled, to_ascii
 
 _CORNERS = 6
 """Cells of a border beside a title: on either side a corner, a dash and a blank."""
@@ -118,7 +118,8 @@ class LineView(Widget, can_focus=True):
         """A text as markup; plain terminals lack the character with which textual would cut it."""
         if plain_marks(self):
             room = self.outer_size.width - _CORNERS
-            text = to_ascii(clip(text, room) if room > 0 else text)
+            words = spelled(text)
+            text = words if len(words) <= room else to_ascii(clip(text, room) if room > 0 else text)
         return text.replace("[", r"\[")
 
     def watch_has_focus(self, has_focus: bool) -> None:

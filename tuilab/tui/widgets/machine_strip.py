@@ -101,6 +101,8 @@ class MachineStrip(LineView, can_focus=False):
             found = await cast("LabApp", self.app).machine.look()
         finally:
             self._looking = False
+        if not self.is_attached:
+            return
         if self._looked:
             self.resources = found
         else:
