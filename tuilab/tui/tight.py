@@ -161,12 +161,16 @@ def _color_codes(color: "Color", system: "ColorSystem", *, foreground: bool) -> 
 
 def _nearest_of_256(red: int, green: int, blue: int) -> int:
     """The nearest colour of the cube or of the grays; rich's rule makes a dark blue-gray teal."""
-    cube = [min(range(6), key=lambda step, want=want: abs(_CUBE[step] - want)) for want in (red, green, blue)]
+    cube = [_nearest_step(want) for want in (red, green, blue)]
     gray = max(0, min(23, round(((red + green + blue) / 3 - 8) / 10)))
     level = 8 + 10 * gray
     off_cube = sum((_CUBE[step] - want) ** 2 for step, want in zip(cube, (red, green, blue), strict=True))
     off_gray = sum((level - want) ** 2 for want in (red, green, blue))
     return 232 + gray if off_gray < off_cube else 16 + 36 * cube[0] + 6 * cube[1] + cube[2]
+
+
+def _nearest_step(want: int) -> int:
+    return min(range(len(_CUBE)), key=lambda step: abs(_CUBE[step] - want))
 
 
 class _Pen:
