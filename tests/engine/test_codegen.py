@@ -142,7 +142,7 @@ def test_generated_modules_count_and_compute_like_the_network(notation, in_shape
     _check(Network(parse(notation), in_shape, out_features))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.randoms(use_true_random=False))
 def test_any_network_can_be_written_down(rng: Random):
     _check(random_network(rng))

@@ -160,7 +160,7 @@ def test_two_thousand_random_networks_count_like_their_torch_modules():
         _check(random_network(rng))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_any_network_counts_like_its_torch_module(rng):
     _check(random_network(rng))

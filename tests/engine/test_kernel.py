@@ -157,7 +157,7 @@ def test_what_the_kernel_does_not_know_it_says(kernel):
     assert not knows("5 relu", optimizer=Momentum(momentum_schedule="sutskever"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 5), st.booleans(), st.integers(0, 1000))
 def test_products_of_any_size_are_those_of_numpy(rows, inner, vectors, bias, seed):
     from tuilab.engine.kernel_products import outer, product, scratch_size

@@ -34,7 +34,7 @@ def eval_values(state: LiveState, candidate: int = 0) -> tuple[float, ...]:
 
 
 @given(st.lists(st.integers(0, 600), max_size=4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_points_in_portions_make_the_same_state_as_at_once(cuts: list[int]):
     points, runs, record = final_points()[:600], final_runs(), experiment()
     at_once = reduce(empty(record), record, runs, points, now=1010.0)

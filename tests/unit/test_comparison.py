@@ -31,7 +31,7 @@ from tuilab.spec.task import (
 from tuilab.spec.training import Adam, Loss, Sgd, Training
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(comparisons())
 def test_a_dump_reads_back(comparison):
     assert Comparison.model_validate(dump(comparison)) == comparison

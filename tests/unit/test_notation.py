@@ -29,20 +29,20 @@ from tuilab.spec.notation import LAYER_NAMES, MAX_DEPTH, MAX_TEXT, format_layer,
 RELU = Activation(ActivationKind.RELU)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(stacks)
 def test_notation_of_a_stack_reads_back_as_the_stack(stack):
     assert parse(format_stack(stack)) == stack
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(stacks)
 def test_printing_is_settled_after_one_round(stack):
     text = format_stack(stack)
     assert format_stack(parse(text)) == text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(stacks, st.data())
 def test_spaces_and_case_do_not_matter(stack, data):
     text = format_stack(stack)
@@ -51,7 +51,7 @@ def test_spaces_and_case_do_not_matter(stack, data):
     assert parse(f"{space}{text}{space}") == stack
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.text(st.sampled_from("0123 *()|,=!.ex_relusmdtp"), max_size=40) | st.text(max_size=40))
 @example("3*(14 relu")
 @example("٣")

@@ -405,13 +405,13 @@ def test_a_megabyte_of_nonsense_is_refused_within_a_second(text):
     assert time.process_time() - started < 1
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(comparisons())
 def test_what_is_written_reads_back(comparison):
     assert loads(to_yaml(comparison)) == comparison
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, len(PRESET)), st.integers(0, 30), st.text("a: -\n[]{}'\"#&*!|>%@`\t0.5e", max_size=6))
 def test_a_damaged_file_is_a_comparison_or_one_sentence(at, length, text):
     damaged = PRESET[:at] + text + PRESET[at + length :]
@@ -470,7 +470,7 @@ def test_saving_what_is_there_changes_nothing(tmp_path):
     assert file.read_text() == PRESET
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(comparisons(), comparisons())
 def test_saving_over_another_comparison_reads_back(tmp_path_factory, old, new):
     file = tmp_path_factory.mktemp("save") / "p.yaml"

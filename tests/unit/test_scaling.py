@@ -3,7 +3,7 @@
 from math import log
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tuilab.analysis.plan_cost import plan_cost
@@ -24,7 +24,6 @@ def flat_family(level: float = 0.8) -> Family:
     return Family("the one-layer family", 1, members)
 
 
-@settings(deadline=None)
 @given(st.floats(0.1, 2))
 def test_a_power_law_is_found_back(exponent):
     law = fit(power_family(exponent))

@@ -73,7 +73,7 @@ def test_layers_that_do_not_fit_are_told_by_their_place(notation, shape, path, p
     assert str(caught.value).startswith(f"layer {'.'.join(str(index + 1) for index in path)}: ")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(stacks, st.sampled_from([(3,), (4, 3), (2, 9, 9), DIGIT]))
 def test_any_stack_has_a_shape_or_an_error_with_a_place_in_it(stack, shape):
     try:
@@ -87,7 +87,7 @@ def test_any_stack_has_a_shape_or_an_error_with_a_place_in_it(stack, shape):
     assert 0 <= path[0] < len(stack)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(dense_stacks, st.integers(1, 50), st.integers(1, 6))
 def test_a_repeat_has_the_shape_of_its_expansion(stack, width, times):
     repeated = (Repeat(times, stack),) if stack else ()

@@ -92,7 +92,7 @@ def test_runs_progress_and_result_read_back_as_they_were_written(writer, reader)
     assert (record.planned_steps, record.done_steps) == (100, 59)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=st.lists(
         st.tuples(*(st.none() | st.floats(allow_nan=False, allow_infinity=False) for _ in range(3))), max_size=20

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.store_values import COMPARISON, points_of
 from tuilab.spec.errors import LabError
 from tuilab.store import schema
-from tuilab.store.home import experiment_lock, store_file
+from tuilab.store.home import experiment_lock, make_home, store_file
 from tuilab.store.locks import LAST_WORD, FileLock, is_held, read_note
 from tuilab.store.reader import LAUNCH_SECONDS, Reader
 from tuilab.store.records import NewPoint, NewRun, Phase, Progress, Status
@@ -360,6 +360,22 @@ def test_a_store_is_copied_before_it_is_updated(tmp_path):
     copy.rename(path)
     with Reader(tmp_path) as reader:
         assert [record.id for record in reader.experiments()] == [identity]
+
+
+def test_a_store_is_not_updated_while_an_older_runner_writes_to_it(tmp_path):
+    path = store_file(tmp_path)
+    make_home(tmp_path)
+    create(path).close()
+    connection = connect(path)
+    runner = FileLock(experiment_lock(tmp_path, "1s5abcd"))
+    assert runner.try_acquire()
+    with pytest.raises(StoreError, match=r"an older tuilab still uses it \(1s5abcd\); wait until that has ended"):
+        migrate(connection, path, (*MIGRATIONS, ("DELETE FROM experiments",)))
+    assert version_of(connection, path) == len(MIGRATIONS)
+    runner.release()
+    migrate(connection, path, (*MIGRATIONS, ("DELETE FROM experiments",)))
+    assert version_of(connection, path) == len(MIGRATIONS) + 1
+    connection.close()
 
 
 def test_without_room_for_a_copy_a_store_is_not_updated(tmp_path):

@@ -271,7 +271,7 @@ def test_ten_megabytes_of_garbage_are_refused_at_once(refused, kind):
     assert time.process_time() - started < 1.5
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.sampled_from('01a.,;\t"\n -?'), max_size=200), st.sampled_from(["1", "2", "a"]))
 def test_any_text_is_a_table_or_one_sentence(tmp_path, text, target):
     path = tmp_path / "data.csv"

@@ -114,3 +114,8 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def held_in(folder: Path) -> list[str]:
+    """Names of the locks in a folder that some process holds, in order: ids of experiments, and slots of devices."""
+    return sorted(path.stem for path in folder.glob("[0-9a-z]*.lock") if is_held(path))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuilab.spec.errors import LabError
 from tuilab.store.home import lock_folder, store_file
-from tuilab.store.locks import is_held
+from tuilab.store.locks import held_in
 
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
 """Ends of the names of SQLite's files: the store, its log, the log's index, and the rollback journal."""
@@ -36,7 +36,7 @@ def set_aside(home: Path) -> Path:
     path = store_file(home)
     if damage(home) is None:
         raise LabError(f"the store {path} is not damaged; nothing has been set aside")
-    using = sorted(lock.stem for lock in lock_folder(home).glob("[0-9a-z]*.lock") if is_held(lock))
+    using = held_in(lock_folder(home))
     if using:
         raise LabError(f"the store {path} is in use by {', '.join(using)}; stop what runs before it is set aside")
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from tuilab.spec.errors import LabError
 from tuilab.store.batches import pack_rows
-from tuilab.store.locks import FileLock
+from tuilab.store.home import lock_folder
+from tuilab.store.locks import FileLock, held_in
 from tuilab.store.reduction import reduce_all
 
 BUSY_SECONDS = 5.0
@@ -240,12 +241,13 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: tuple[tuple[State
     """Bring the schema up to ``len(steps)``, all steps in one transaction, after copying a store that has another.
 
     Raises:
-        StoreError: when the store cannot be written.
+        StoreError: when the store cannot be written, or an older tuilab is still writing to it.
 
     """
     with told(path):
         version = version_of(connection, path)
         if 0 < version < len(steps):
+            _refuse_while_used(path)
             back_up(connection, path, version)
         if version == 0:
             connection.execute(f"PRAGMA journal_mode={'DELETE' if on_network(path) else 'WAL'}").fetchone()
@@ -265,6 +267,16 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: tuple[tuple[State
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _refuse_while_used(path: Path) -> None:
+    """Whoever trains now began with the schema there is, and would fail if its tables were changed meanwhile."""
+    using = held_in(lock_folder(path.parent))
+    if using:
+        raise StoreError(
+            f"this tuilab has to update the store {path}, but an older tuilab still uses it ({', '.join(using)}); "
+            "wait until that has ended, or stop it with the older tuilab"
+        )
 
 
 def back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
