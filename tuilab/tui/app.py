@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tuilab.tui.bench import Bench
     from tuilab.tui.canvas import Glyphs
     from tuilab.tui.catalog import Preset
-    from tuilab.tui.drafts import Draft, Drafts
+    from tuilab.tui.drafts import Drafts
     from tuilab.tui.screens.lab import LabScreen
 
 
@@ -315,84 +315,9 @@ class LabApp(OrderedKeys):
 
     def action_leave(self) -> None:
         """Leave; ask once what becomes of edits, and once what becomes of what is running."""
-        from tuilab.tui.screens.question import Choice, QuestionScreen
+        from tuilab.tui.leaving import Leaving
 
-        if isinstance(self.screen, QuestionScreen):
-            return
-        unsaved = self._unsaved()
-        if not unsaved:
-            self._leave()
-            return
-
-        def answer(choice: str | None) -> None:
-            if choice == "save":
-                self._save_first(unsaved[0])
-            elif choice == "discard":
-                self._leave()
-
-        title = unsaved[0].bench.comparison.title
-        names = f"“{title}” has edits" if len(unsaved) == 1 else f"{len(unsaved)} comparisons have edits"
-        choices = (
-            Choice("save", "save as a preset file", "s"),
-            Choice("discard", "discard the edits and quit", "d"),
-            Choice("cancel", "stay", "c"),
-        )
-        self.push_screen(QuestionScreen(f"{names} that were neither run nor saved.", choices), answer)
-
-    def _unsaved(self) -> "list[Draft]":
-        """Edits that leaving would lose; those on screen first."""
-        from tuilab.tui.drafts import Draft
-
-        open_now = [Draft(lab.bench, lab.identity) for lab in self._labs() if lab.bench is not None]
-        return [draft for draft in (*open_now, *self.drafts) if draft.bench.unsaved]
-
-    def _labs(self) -> "list[LabScreen]":
-        from tuilab.tui.screens.lab import LabScreen
-
-        return [screen for screen in self.screen_stack if isinstance(screen, LabScreen)]
-
-    def _save_first(self, draft: "Draft") -> None:
-        """Show a bench that was left with edits, and ask for the file to save it in."""
-        labs = self._labs()
-        if labs and labs[-1].bench is draft.bench:
-            while self.screen is not labs[-1]:
-                self.pop_screen()
-            screen = labs[-1]
-        else:
-            record = self.reader.experiment(draft.experiment) if draft.experiment else None
-            screen = self.open_bench(draft.bench, record)
-        self.call_after_refresh(screen.action_save)
-
-    def _leave(self) -> None:
-        running = [record for record in self.reader.experiments() if not record.status.ended]
-        if not running:
-            self.exit()
-            return
-        from tuilab.tui.screens.question import Choice, QuestionScreen
-
-        def answer(choice: str | None) -> None:
-            if choice == "stop":
-                for record in running:
-                    self._stop(record.id)
-            if choice in ("leave", "stop"):
-                self.exit()
-
-        names = running[0].comparison.title if len(running) == 1 else f"{len(running)} experiments"
-        choices = (
-            Choice("leave", "leave it running; tuilab shows it again", "l"),
-            Choice("stop", "stop it and leave", "s"),
-            Choice("cancel", "stay", "c"),
-        )
-        self.push_screen(QuestionScreen(f"Still training: {names}. It goes on without this window.", choices), answer)
-
-    def _stop(self, experiment_id: str) -> None:
-        from tuilab.runner.client import stop
-        from tuilab.spec.errors import LabError
-
-        try:
-            stop(self.home, experiment_id)
-        except LabError as error:
-            self.notify(str(error), severity="error")
+        Leaving(self).begin()
 
     def action_open_other(self) -> None:
         """Ask what to open: a path, a recent file, a preset, a share line."""
