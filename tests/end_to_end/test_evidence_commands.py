@@ -49,7 +49,7 @@ def tuilab(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_run_says_first_what_it_will_cost_and_then_shows_its_evidence(finished: tuple[Path, str]) -> None:
     folder, ran = finished
     assert ran.splitlines()[0].startswith("planned: 6 runs, 360 steps, ")
-    assert ran.splitlines()[0].endswith("at a guessed, slow rate")
+    assert ran.splitlines()[0].endswith("at a guessed rate")
     shown = said(tuilab(folder, "show", "last"))
     for words in ("wide", "freedom", "FLOPs to date", "deep (2×5, 57 params) errs", "an example, not a rate"):
         assert words in shown
