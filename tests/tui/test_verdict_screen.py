@@ -16,7 +16,7 @@ from tests.tui.lab_store import notices, opened, preset_file
 from tests.tui.screen_text import assert_golden, screen_text
 from tuilab.analysis.efficiency import CandidateFacts, RunFacts, efficiency_table
 from tuilab.analysis.evidence import FinalRun, summarise
-from tuilab.analysis.report_charts import Chart, Mark, Series
+from tuilab.analysis.report_charts import Chart, Curve, Mark, Series
 from tuilab.analysis.result import PairVerdict
 from tuilab.spec.comparison import Comparison, VerdictKind, dump
 from tuilab.store.evidence import report_input
@@ -329,6 +329,41 @@ def test_letters_lie_where_their_values_are() -> None:
     assert bar[0] < top < bar[-1]
 
 
+def test_a_fitted_curve_is_dotted_from_its_smallest_to_its_largest_size_and_named() -> None:
+    series = tuple(Series(i, f"w{x}", (Mark(x, 10 / x),)) for i, x in enumerate((100, 1000, 10000)))
+    points = tuple((float(x), 10 / x) for x in (100, 300, 1000, 3000, 10000))
+    wider = Series(3, "deep", (Mark(100000, 0.05),))
+    chart = Chart("points", "t", "params", "error", "", (*series, wider), True, True)
+    bare, fitted = (
+        text_of(chart),
+        text_of(dataclasses.replace(chart, curves=(Curve("wide family", (0, 1, 2), points),))),
+    )
+    assert not any("'" in line for line in bare)
+    assert sum("wide family" in line for line in fitted) == 1
+    places = {letter: (line.index(letter), row) for row, line in enumerate(bare) for letter in "ABC" if letter in line}
+    (first, top), (last, low) = places["A"], places["C"]
+    dots = [(x, y) for y, line in enumerate(fitted) for x, character in enumerate(line) if character == "'"]
+    assert len(dots) > 8
+    for x, y in dots:
+        assert first <= x <= last
+        assert abs(y - (top + (low - top) * (x - first) / (last - first))) <= 1
+
+
+def test_a_familys_name_covers_no_letter_and_is_left_out_where_there_is_no_room() -> None:
+    series = tuple(Series(i, f"w{x}", (Mark(x, 10 / x),)) for i, x in enumerate((100, 200, 400, 800)))
+    curve = Curve("wide family", (0, 1, 2, 3), tuple((float(x), 10 / x) for x in (100, 800)))
+    chart = Chart("points", "t", "params", "error", "", series, True, True, curves=(curve,))
+    for width, height in ((16, 4), (22, 6), (30, 8), (60, 16)):
+        lines = "\n".join(text_of(chart, width, height))
+        shown = {
+            letter
+            for letter in "ABCD"
+            if letter in "\n".join(text_of(dataclasses.replace(chart, curves=()), width, height))
+        }
+        assert shown == {letter for letter in "ABCD" if letter in lines}
+        assert ("wide family" in lines) == (width >= 22)
+
+
 def test_the_mean_of_the_seeds_is_marked_between_them() -> None:
     series = (Series(0, "wide", tuple(Mark(value, 0.0) for value in (1.0, 2.0, 2.0, 3.0))),)
     lines = text_of(Chart("strip", "t", "error", "", "", series, False), height=12)
@@ -387,6 +422,9 @@ async def test_families_of_growing_width_say_what_a_score_would_cost(tmp_path: P
     record(tmp_path, asked=Comparison.model_validate({**dump(ASKED), "candidates": widths, "expect": []}))
     async with shown(tmp_path, "E", size=(160, 45)) as (app, pilot):
         assert "the one-layer family (3 widths, 27 to 102 params)" in screen_text(app)
+        drawn = app.screen.query_one("#costs", Picture).chart
+        assert drawn is not None
+        assert [curve.label for curve in drawn.curves] == ["one-layer family"]
         await pilot.press("v")
         await settled(app, pilot)
         assert isinstance(app.screen, VerdictScreen)

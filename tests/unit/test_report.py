@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
+from math import log
 from xml.etree import ElementTree
 
 import pytest
@@ -13,10 +15,18 @@ from hypothesis import strategies as st
 
 from tuilab.analysis.efficiency import RunFacts, candidate_facts
 from tuilab.analysis.evidence import FinalRun, summarise
-from tuilab.analysis.report import ReportInput, TunedRate, as_json, html, markdown
+from tuilab.analysis.report import (
+    ReportInput,
+    TunedRate,
+    as_json,
+    efficiency_rows,
+    html,
+    markdown,
+    measured_families,
+)
 from tuilab.analysis.report_axes import axis
 from tuilab.analysis.report_blocks import Table, to_html, to_markdown
-from tuilab.analysis.report_charts import Chart, Mark, Series
+from tuilab.analysis.report_charts import Chart, Mark, Series, charts
 from tuilab.analysis.report_svg import svg
 from tuilab.analysis.report_text import HEIGHT, WIDTH, text_chart
 from tuilab.spec.comparison import Comparison
@@ -263,6 +273,71 @@ def test_a_text_chart_puts_the_smaller_value_lower_and_to_the_left():
     assert wide < deep
     assert lines[wide].index("A") > lines[deep].index("B")
     assert lines[-1] == "A wide; B deep"
+
+
+FAMILY = (("5 relu", 0.2), ("10 relu", 0.15), ("20 relu", 0.03))
+"""One layer of growing width, with the mean metric of each."""
+
+
+def family_report(widths: Sequence[tuple[str, float]] = FAMILY) -> ReportInput:
+    stacks = [{"name": stack.removesuffix(" relu"), "stack": stack} for stack, _ in widths]
+    deep = {"name": "deep", "stack": "2*(6 relu)"}
+    noise = (0.9, 1.0, 1.0, 1.1)
+    metrics = [[level * factor for factor in noise] for _, level in widths]
+    return report(comparison(candidates=[*stacks, deep], expect=[]), [*metrics, [0.05, 0.06, 0.05, 0.06]])
+
+
+def chart_with_fits(given: ReportInput) -> Chart:
+    rows = efficiency_rows(given)
+    found = charts(given.result.metric, rows, given.candidates, given.finals, measured_families(given))
+    assert all(not chart.curves for chart in found if chart.title != "Metric and parameters")
+    return next(chart for chart in found if chart.title == "Metric and parameters")
+
+
+def test_a_familys_curve_is_its_least_squares_line_on_logarithmic_axes_between_its_sizes():
+    from scipy import stats
+
+    given = family_report()
+    sizes = [one.num_params for one in given.candidates[:3]]
+    line = stats.linregress([log(size) for size in sizes], [log(level) for _, level in FAMILY])
+    (curve,) = chart_with_fits(given).curves
+    assert (curve.label, curve.members) == ("one-layer family", (0, 1, 2))
+    assert (curve.points[0][0], curve.points[-1][0]) == (sizes[0], sizes[-1])
+    assert [x for x, _ in curve.points] == sorted(x for x, _ in curve.points)
+    for x, y in curve.points:
+        assert log(y) == pytest.approx(line.intercept + line.slope * log(x), rel=1e-9)
+
+
+def test_the_drawn_curve_is_straight_on_logarithmic_axes_and_named_in_both_forms():
+    chart = chart_with_fits(family_report())
+    drawn = svg(chart)
+    curve = max(
+        re.findall(r'<path d="M([^"]*)" [^>]*><title>one-layer family \(A B C\), fitted</title>', drawn), key=len
+    )
+    places = [tuple(map(float, place.split())) for place in curve.split("L")]
+    (x0, y0), (x1, y1) = places[0], places[-1]
+    assert len(places) == len(chart.curves[0].points)
+    for x, y in places:
+        assert y == pytest.approx(y0 + (y1 - y0) * (x - x0) / (x1 - x0), abs=0.15)
+    discs = [float(x) for x in re.findall(r'<circle cx="([^"]*)"[^>]*r="5"', drawn)]
+    assert discs[0] == pytest.approx(x0, abs=0.11)
+    assert "one-layer family (A B C), fitted</text>" in drawn
+    assert "Dotted lines are power laws" in html(family_report())
+    lines = text_chart(chart).splitlines()
+    assert lines[-1].endswith("; · fitted: one-layer family (A B C)")
+    dots = [(row, line.index("·"), line.rindex("·")) for row, line in enumerate(lines) if "│" in line and "·" in line]
+    assert len(dots) > 3
+    assert all(last <= later for (_, _, last), (_, later, _) in pairwise(dots)), "it falls from left to right"
+
+
+@pytest.mark.parametrize("widths", [FAMILY[:2], [(stack, 0.0) for stack, _ in FAMILY]])
+def test_where_the_fit_is_refused_no_curve_is_drawn_and_none_is_spoken_of(widths):
+    given = family_report(widths)
+    assert measured_families(given)
+    assert chart_with_fits(given).curves == ()
+    assert "fitted" not in svg(chart_with_fits(given))
+    assert "· fitted" not in markdown(given)
+    assert "power laws fitted" not in html(given)
 
 
 def test_tables_render_the_same_cells_in_both_forms():

@@ -182,7 +182,7 @@ def _blocks(report: ReportInput) -> Sequence[Block]:
     blocks += protocol_blocks(comparison, report.task_facts, report.candidates)
     blocks += table_blocks(result, rows)
     blocks += pair_blocks(result)
-    blocks += chart_blocks(result.metric, rows, report.candidates, report.finals)
+    blocks += chart_blocks(result.metric, rows, report.candidates, report.finals, measured_families(report))
     blocks += equal_cost_blocks(result.metric, report.candidates, report.finals)
     blocks += scaling_blocks(scaling_texts(report, rows))
     rates = [(report.candidates[one.candidate].name, one.lr, one.values) for one in report.tuning]

@@ -1,14 +1,18 @@
 """What a report draws, as values; ``report_svg`` and ``report_text`` draw them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import exp, log
 
 from tuilab.analysis.efficiency import CandidateFacts, EfficiencyRow, RunFacts, pareto_front
+from tuilab.analysis.scaling import Family, fit
 from tuilab.analysis.statistics import t_half_width
 from tuilab.spec.comparison import LETTERS
 
 FEW = 4
 """Runs from which an interval says more than the runs themselves."""
+_CURVE_POINTS = 33
+"""Points of a fitted curve, enough for it to look smooth on axes that are not logarithmic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,32 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """What was fitted to a family of candidates.
+
+    Attributes:
+        label: names the family, such as ``one-layer family``.
+        members: indices of its candidates, smallest first; the curve takes the first one's colour.
+        points: (x, y) on the fit from the smallest member's x to the largest one's, ascending.
+
+    """
+
+    label: str
+    members: tuple[int, ...]
+    points: tuple[tuple[float, float], ...]
+
+    @property
+    def index(self) -> int:
+        return self.members[0]
+
+    @property
+    def legend(self) -> str:
+        """The family with the letters of its members, so that it can be found without colours."""
+        letters = " ".join(LETTERS[index % len(LETTERS)] for index in self.members)
+        return f"{self.label} ({letters})"
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A chart before it is drawn.
 
@@ -45,6 +75,7 @@ class Chart:
         about: one sentence on how to read it.
         log_x, log_y: None lets the values decide.
         front: indices of the candidates on the Pareto front, which a line joins from left to right.
+        curves: fitted to families of candidates.
 
     """
 
@@ -57,6 +88,7 @@ class Chart:
     log_x: bool | None = None
     log_y: bool | None = None
     front: tuple[int, ...] = ()
+    curves: tuple[Curve, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -64,9 +96,22 @@ class Chart:
 
 
 def charts(
-    metric: str, rows: Sequence[EfficiencyRow], candidates: Sequence[CandidateFacts], runs: Sequence[RunFacts]
+    metric: str,
+    rows: Sequence[EfficiencyRow],
+    candidates: Sequence[CandidateFacts],
+    runs: Sequence[RunFacts],
+    found_families: Sequence[Family] = (),
 ) -> tuple[Chart, ...]:
-    """Every chart that has something to show."""
+    """Every chart that has something to show.
+
+    Args:
+        metric: that is compared.
+        rows: the efficiency table.
+        candidates: the comparison's, in the order of the rows.
+        runs: final runs.
+        found_families: among the candidates; those that a power law can be fitted to get a curve.
+
+    """
     unit = "test error (share)" if metric == "error" else f"test {metric}"
     validation = "validation error (share)" if metric == "error" else f"validation {metric}"
     found = [
@@ -90,7 +135,9 @@ def charts(
             "One mark a finished run; | is the mean.",
             tuple(_strip(index, one.name, runs) for index, one in enumerate(candidates)),
         ),
-        _costs("Metric and parameters", "parameters", unit, rows, [row.num_params for row in rows]),
+        _with_fits(
+            _costs("Metric and parameters", "parameters", unit, rows, [row.num_params for row in rows]), found_families
+        ),
         _costs("Metric and compute", "training FLOPs a run", unit, rows, _flops(rows, candidates, runs)),
         _costs("Metric and time", "seconds a run", unit, rows, [row.seconds for row in rows]),
     ]
@@ -162,3 +209,31 @@ def _point(index: int, row: EfficiencyRow, cost: float | None) -> Series:
     half = row.half_width
     low, high = (None, None) if half is None else (max(0.0, row.metric - half), row.metric + half)
     return Series(index, row.name, (Mark(cost, row.metric, low, high),))
+
+
+def _with_fits(chart: Chart, found: Sequence[Family]) -> Chart:
+    """The chart with the power laws of the families that have one."""
+    index_of = {one.name: one.index for one in chart.series}
+    curves = []
+    for family in found:
+        points = _fitted_points(family)
+        if points:
+            members = tuple(index_of[size.name] for size in family.sizes)
+            curves.append(Curve(family.label.removeprefix("the "), members, points))
+    if not curves:
+        return chart
+    about = (
+        f"{chart.about} Dotted lines are power laws fitted to families that differ in width only, failed runs scored "
+        "as in the tests; they end at the smallest and the largest width."
+    )
+    return replace(chart, about=about, curves=tuple(curves))
+
+
+def _fitted_points(family: Family) -> tuple[tuple[float, float], ...]:
+    """Points on the family's power law, evenly spaced on a logarithmic axis; none where the fit is refused."""
+    law = fit(family)
+    if law is None:
+        return ()
+    start, length = log(law.smallest), log(law.largest / law.smallest)
+    inner = [exp(start + length * step / (_CURVE_POINTS - 1)) for step in range(1, _CURVE_POINTS - 1)]
+    return tuple((x, law.at(x)) for x in (float(law.smallest), *inner, float(law.largest)))

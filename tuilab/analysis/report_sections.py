@@ -9,6 +9,7 @@ from tuilab.analysis.expectations import ExpectationOutcome
 from tuilab.analysis.report_blocks import Block, Bullets, Figure, Heading, Paragraph, Table
 from tuilab.analysis.report_charts import charts
 from tuilab.analysis.result import PairVerdict, Result
+from tuilab.analysis.scaling import Family
 from tuilab.analysis.wording import metric_text, number, p_text
 
 _NONE = "–"
@@ -71,10 +72,14 @@ def _pair(pair: PairVerdict) -> tuple[str, ...]:
 
 
 def chart_blocks(
-    metric: str, rows: Sequence[EfficiencyRow], candidates: Sequence[CandidateFacts], runs: Sequence[RunFacts]
+    metric: str,
+    rows: Sequence[EfficiencyRow],
+    candidates: Sequence[CandidateFacts],
+    runs: Sequence[RunFacts],
+    found_families: Sequence[Family] = (),
 ) -> list[Block]:
-    """Every chart that has something to show."""
-    figures = [Figure(chart) for chart in charts(metric, rows, candidates, runs)]
+    """Every chart that has something to show, with the curves of families."""
+    figures = [Figure(chart) for chart in charts(metric, rows, candidates, runs, found_families)]
     return [Heading("Charts"), *figures] if figures else []
 
 

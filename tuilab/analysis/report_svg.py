@@ -6,7 +6,7 @@ from math import cos, pi, sin
 from typing import TypeAlias
 
 from tuilab.analysis.report_axes import Axis, axis
-from tuilab.analysis.report_charts import Chart, Mark, Series
+from tuilab.analysis.report_charts import Chart, Curve, Mark, Series
 
 Place: TypeAlias = Callable[[float], float]
 
@@ -36,16 +36,19 @@ def svg(chart: Chart) -> str:
 def _plane(chart: Chart, series: Sequence[Series]) -> tuple[float, list[str]]:
     marks = [mark for one in series for mark in one.marks]
     ends = [end for mark in marks for end in (mark.y, mark.low, mark.high) if end is not None]
-    x_axis = axis([mark.x for mark in marks], chart.log_x)
-    y_axis = axis(ends, chart.log_y)
+    fitted = [point for curve in chart.curves for point in curve.points]
+    x_axis = axis([*(mark.x for mark in marks), *(x for x, _ in fitted)], chart.log_x)
+    y_axis = axis([*ends, *(y for _, y in fitted)], chart.log_y)
     x, y = _horizontal(x_axis), _vertical(y_axis)
     parts = [*_grid_x(x_axis, x, HEIGHT - _BOTTOM), *_grid_y(y_axis, y), *_titles(chart, HEIGHT)]
     parts += _front(chart, x, y)
+    for curve in chart.curves:
+        parts.append(_curve(curve, [(x(at), y(value)) for at, value in curve.points]))
     draw = _line if chart.kind == "lines" else _dots
     for one in series:
         parts += draw(one, x, y)
-    parts += _legend(series, HEIGHT + 4)
-    return HEIGHT + 4 + _ROW * ((len(series) + 1) // 2), parts
+    parts += _legend(series, chart.curves, HEIGHT + 4)
+    return HEIGHT + 4 + _ROW * ((len(series) + len(chart.curves) + 1) // 2), parts
 
 
 def _strip(chart: Chart, series: Sequence[Series]) -> tuple[float, list[str]]:
@@ -129,22 +132,34 @@ def _front(chart: Chart, x: Place, y: Place) -> list[str]:
     return [f'<path d="M{line}" fill="none" stroke="currentColor" stroke-opacity=".45" stroke-dasharray="5 4"/>']
 
 
+def _curve(curve: Curve, places: Sequence[tuple[float, float]]) -> str:
+    """A dotted line through places on the page, with the family's name to point at."""
+    line = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+    dots = f'stroke="{_color(curve)}" stroke-width="2.2" stroke-linecap="round" stroke-dasharray="0.1 5"'
+    return f'<path d="M{line}" fill="none" {dots}><title>{escape(curve.legend)}, fitted</title></path>'
+
+
 def _or(value: float | None, mark: Mark) -> float:
     return mark.y if value is None else value
 
 
-def _legend(series: Sequence[Series], top: float) -> list[str]:
+def _legend(series: Sequence[Series], curves: Sequence[Curve], top: float) -> list[str]:
     parts = []
-    for place, one in enumerate(series):
+    entries: list[Series | Curve] = [*series, *curves]
+    for place, one in enumerate(entries):
         x = _LEFT + (place % 2) * (WIDTH - _LEFT) / 2
         y = top + _ROW * (place // 2) + 12
-        parts.append(_glyph(one, x, y - 4, 4.5))
-        parts.append(_text(x + 11, y, f"{one.letter} {one.name}", "start"))
+        if isinstance(one, Curve):
+            parts.append(_curve(one, [(x - 5, y - 4), (x + 26, y - 4)]))
+            parts.append(_text(x + 34, y, f"{one.legend}, fitted", "start"))
+        else:
+            parts.append(_glyph(one, x, y - 4, 4.5))
+            parts.append(_text(x + 11, y, f"{one.letter} {one.name}", "start"))
     return parts
 
 
-def _color(series: Series) -> str:
-    return _COLORS[series.index % len(_COLORS)]
+def _color(one: Series | Curve) -> str:
+    return _COLORS[one.index % len(_COLORS)]
 
 
 def _glyph(series: Series, x: float, y: float, radius: float, opacity: float = 1.0) -> str:

@@ -9,6 +9,8 @@ WIDTH, HEIGHT = 64, 14
 """Characters of a chart's inside."""
 _MANY = "*"
 """Where candidates fall on the same character."""
+_FITTED = "·"
+"""What fitted curves are made of, where nothing else is."""
 
 
 def text_chart(chart: Chart) -> str:
@@ -20,15 +22,22 @@ def text_chart(chart: Chart) -> str:
 
 def _plane(chart: Chart, series: Sequence[Series]) -> list[str]:
     marks = [mark for one in series for mark in one.marks]
-    x_axis = axis([mark.x for mark in marks], chart.log_x)
-    y_axis = axis([mark.y for mark in marks], chart.log_y)
+    fitted = [point for curve in chart.curves for point in curve.points]
+    x_axis = axis([*(mark.x for mark in marks), *(x for x, _ in fitted)], chart.log_x)
+    y_axis = axis([*(mark.y for mark in marks), *(y for _, y in fitted)], chart.log_y)
     grid = [[" "] * WIDTH for _ in range(HEIGHT)]
+
+    def cell(x: float, y: float) -> tuple[int, int]:
+        return HEIGHT - 1 - round(y_axis.at(y) * (HEIGHT - 1)), round(x_axis.at(x) * (WIDTH - 1))
+
+    for x, y in fitted:
+        row, column = cell(x, y)
+        grid[row][column] = _FITTED
     for one in series:
         for mark in one.marks:
-            column = round(x_axis.at(mark.x) * (WIDTH - 1))
-            row = HEIGHT - 1 - round(y_axis.at(mark.y) * (HEIGHT - 1))
+            row, column = cell(mark.x, mark.y)
             taken = grid[row][column]
-            grid[row][column] = one.letter if taken in (" ", one.letter) else _MANY
+            grid[row][column] = one.letter if taken in (" ", _FITTED, one.letter) else _MANY
     labels = {HEIGHT - 1 - round(y_axis.at(value) * (HEIGHT - 1)): label for value, label in y_axis.ticks()}
     lines = [f"{chart.y_title}{', logarithmic' if y_axis.log else ''}"]
     lines += [f"{labels.get(row, ''):>8} │{''.join(cells)}" for row, cells in enumerate(grid)]
@@ -37,6 +46,8 @@ def _plane(chart: Chart, series: Sequence[Series]) -> list[str]:
     legend = [f"{one.letter} {one.name}{' (front)' if one.index in chart.front else ''}" for one in series]
     if any(_MANY in row for row in grid):
         legend.append(f"{_MANY} several")
+    if chart.curves:
+        legend.append(f"{_FITTED} fitted: {', '.join(curve.legend for curve in chart.curves)}")
     return [*lines, "", "; ".join(legend)]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from tuilab.analysis.report_axes import Axis, axis
-from tuilab.analysis.report_charts import Chart, Mark, Series
+from tuilab.analysis.report_charts import Chart, Curve, Mark, Series
 from tuilab.analysis.statistics import mean, t_half_width
 from tuilab.tui.canvas import Canvas, Glyphs, Ink, Row, ink
 from tuilab.tui.lines import cell_width, clip
@@ -13,9 +13,11 @@ from tuilab.tui.scales import Scale, format_count, format_value, y_ticks
 
 Placing: TypeAlias = Callable[[float], int]
 """The column of a value, in cells."""
+Place: TypeAlias = tuple[int, int]
+"""Column and row, of a dot or of a cell."""
 _EMPTY = "no finished run yet"
 _DASH = 3
-"""Dot columns from one dot of the front's line to the next."""
+"""Dots from one dot of a dotted line to the next."""
 _NAMES = 0.3
 """Most of the width that names may take."""
 _PER_TICK = 9
@@ -48,8 +50,9 @@ def _points(chart: Chart, canvas: Canvas) -> None:
     series = [one for one in chart.series if one.marks]
     marks = [mark for one in series for mark in one.marks]
     ends = _flushed([end for mark in marks for end in (mark.low, mark.high) if end is not None])
-    values = _flushed([mark.y for mark in marks])
-    x_axis = axis(_flushed([mark.x for mark in marks]), chart.log_x)
+    fitted = [point for curve in chart.curves for point in curve.points]
+    values = _flushed([*(mark.y for mark in marks), *(y for _, y in fitted)])
+    x_axis = axis(_flushed([*(mark.x for mark in marks), *(x for x, _ in fitted)]), chart.log_x)
     y_axis = _with_ends(axis(values, chart.log_y), values, ends)
     labels = _ticks(y_axis, max(2, canvas.height // 3))
     first = max(len(label) for _, label in labels) + 1
@@ -59,9 +62,12 @@ def _points(chart: Chart, canvas: Canvas) -> None:
     for one in series:
         for mark in one.marks:
             plane.interval(one.index, mark)
+    paths = [(curve, plane.curve(curve)) for curve in chart.curves]
     for one in series:
         for mark in one.marks:
             plane.mark(one, mark, on_front=one.index in chart.front)
+    for curve, path in paths:
+        plane.name(curve, path)
 
 
 def _flushed(values: Sequence[float]) -> list[float]:
@@ -87,6 +93,10 @@ class _Plane:
         self.down = canvas.dots_down // canvas.height
         self.columns = canvas.width - first - 1
         self.bottom = canvas.height - 2
+        self.dotted: set[Place] = set()
+        """Cells that bars and curves go through."""
+        self.written: set[Place] = set()
+        """Cells with letters and names, and those beside them."""
 
     def x(self, value: float) -> int:
         return round((self.first + 0.5 + self.x_axis.at(value) * (self.columns - 1)) * self.across)
@@ -111,26 +121,67 @@ class _Plane:
 
     def front(self, marks: Sequence[Mark]) -> None:
         """A dotted line through the candidates that no cheaper one clearly beats."""
-        ordered = sorted(marks, key=lambda mark: mark.x)
-        for one, other in itertools.pairwise(ordered):
-            x0, x1, y0, y1 = self.x(one.x), self.x(other.x), self.y(one.y), self.y(other.y)
-            steps = max(1, x1 - x0, abs(y1 - y0))
-            for step in range(0, steps + 1, _DASH):
-                at = step / steps
-                self.canvas.dot(round(x0 + (x1 - x0) * at), round(y0 + (y1 - y0) * at), Ink.GRID)
+        self._dots(self._path([(mark.x, mark.y) for mark in sorted(marks, key=lambda mark: mark.x)]), Ink.GRID)
+
+    def curve(self, curve: Curve) -> list[Place]:
+        """A fitted curve, dotted in its family's colour; the dots that it goes through."""
+        path = self._path(curve.points)
+        self._dots(path, ink(Ink.LINE if self.canvas.glyphs != "ascii" else Ink.FAINT, curve.index))
+        return path
+
+    def _path(self, points: Sequence[tuple[float, float]]) -> list[Place]:
+        """The dots along straight lines between points whose x ascends."""
+        places = [(self.x(x), self.y(y)) for x, y in points]
+        path = places[:1]
+        for (x0, y0), (x1, y1) in itertools.pairwise(places):
+            steps = max(x1 - x0, abs(y1 - y0))
+            path += [
+                (round(x0 + (x1 - x0) * step / steps), round(y0 + (y1 - y0) * step / steps))
+                for step in range(1, steps + 1)
+            ]
+        return path
+
+    def _dots(self, path: Sequence[Place], number: int) -> None:
+        for x, y in path[::_DASH]:
+            self.canvas.dot(x, y, number)
+        self.dotted.update((x // self.across, y // self.down) for x, y in path)
+
+    def name(self, curve: Curve, path: Sequence[Place]) -> None:
+        """The family's name at its curve, shorter or left out where letters leave no room."""
+        for label in (curve.label, curve.label.removesuffix(" family")):
+            place = self._room(len(label), path)
+            if place is not None:
+                self._write(*place, label, ink(Ink.LINE, curve.index))
+                return
+
+    def _room(self, width: int, path: Sequence[Place]) -> Place | None:
+        """Where so many cells above, below or on a path cover least of what is drawn, near its middle if possible."""
+        found: list[tuple[int, int, Place]] = []
+        for at, (x, y) in enumerate(path):
+            for row in (y // self.down - 1, y // self.down + 1, y // self.down):
+                start = x // self.across - width // 2
+                cells = {(column, row) for column in range(start, start + width)}
+                inside = self.first <= start and start + width <= self.canvas.width and 0 <= row < self.bottom
+                if inside and not cells & self.written:
+                    found.append((len(cells & self.dotted), abs(at - len(path) // 2), (start, row)))
+        return min(found)[2] if found else None
+
+    def _write(self, x: int, y: int, text: str, number: int) -> None:
+        self.canvas.write(x, y, text, number)
+        self.written.update((column, y) for column in range(x - 1, x + len(text) + 1))
 
     def interval(self, index: int, mark: Mark) -> None:
         """The mark's interval as a bar."""
         if mark.low is not None and mark.high is not None:
-            self.canvas.columns(self.x(mark.x), [(self.y(mark.high), self.y(mark.low))], ink(Ink.FAINT, index))
+            x, top, bottom = self.x(mark.x), self.y(mark.high), self.y(mark.low)
+            self.canvas.columns(x, [(top, bottom)], ink(Ink.FAINT, index))
+            self.dotted.update((x // self.across, row) for row in range(top // self.down, bottom // self.down + 1))
 
     def mark(self, one: Series, mark: Mark, *, on_front: bool) -> None:
         """The candidate's letter in the middle of its bar, with a star beside it on the front."""
         x, y = self.x(mark.x) // self.across, min(self.bottom - 1, self.y(mark.y) // self.down)
         star = "*" if self.canvas.glyphs == "ascii" else "★"
-        self.canvas.write(x, y, one.letter, ink(Ink.END, one.index))
-        if on_front:
-            self.canvas.write(x + 1, y, star, ink(Ink.END, one.index))
+        self._write(x, y, one.letter + (star if on_front else ""), ink(Ink.END, one.index))
 
 
 # The metric of every seed --------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from tuilab.analysis.report import efficiency_rows
+from tuilab.analysis.report import efficiency_rows, measured_families
 from tuilab.analysis.report_charts import Chart, charts
 from tuilab.tui.comparison_rows import table_title
 from tuilab.tui.efficiency_table import EfficiencyTable, cost_lines
@@ -76,7 +76,8 @@ class EfficiencyScreen(EvidenceScreen):
     def watch_report(self) -> None:
         if self.report is not None:
             self._rows = efficiency_rows(self.report)
-            found = charts(self.report.result.metric, self._rows, self.report.candidates, self.report.finals)
+            report, fitted = self.report, measured_families(self.report)
+            found = charts(report.result.metric, self._rows, report.candidates, report.finals, fitted)
             self._costs = tuple(chart for chart in found if chart.kind == "points")
             strips = [chart for chart in found if chart.kind == "strip"]
             self.query_one("#seeds", Picture).chart = strips[0] if strips else None
