@@ -1,4 +1,4 @@
-"""Make the README's pictures: the library, the lab with a finished run, and its verdict.
+"""Make the README's pictures: the library, the bench before a run, the lab after it, and its verdict.
 
 python docs/screenshots.py        (two minutes at most; trains the spirals preset in a lab of its own)
 """
@@ -31,6 +31,9 @@ async def _pictures(home: Path, identity: str) -> None:
     async with library.run_test(size=SIZE) as pilot:
         await _settled(pilot)
         library.save_screenshot("library.svg", str(FOLDER))
+        await pilot.press("enter")
+        await _settled(pilot)
+        library.save_screenshot("bench.svg", str(FOLDER))
     lab = LabApp(home, attach=identity, warm=False)
     async with lab.run_test(size=SIZE) as pilot:
         await _settled(pilot)

@@ -115,6 +115,7 @@ def test_a_line_in_ascii_takes_the_cells_it_took_before_and_the_room_at_most(tex
 
 def test_prose_in_ascii_is_spelled_out() -> None:
     assert spelled("✓ 0.1±0.2 ≤ 3…") == "ok 0.1+-0.2 <= 3..."
+    assert spelled("metric ∝ params^−0.5 at 70 °C") == "metric ~ params^-0.5 at 70  C"
 
 
 @given(st.floats(-1, 2), st.integers(0, 40))

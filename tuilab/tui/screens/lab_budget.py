@@ -73,7 +73,7 @@ class LabBudget(LabEditing):
 
         choices = (
             Choice("depths", "depths 1, 2, 4, 8, 16 at the same budget", "d"),
-            Choice("widths", "widths ×½, ×1, ×2 at the same depth", "w"),
+            Choice("widths", "widths ×0.5, ×1, ×2 at the same depth", "w"),
             Choice("activation", "with and without activation", "a"),
             Choice("cancel", "nothing", "c"),
         )
