@@ -6,7 +6,7 @@ import torch
 
 from tests.engine.test_agrees_with_torch import BLOBS, OPTIMIZERS, RADIAL, TWO_BLOBS
 from tuilab.engine.data import make_splits
-from tuilab.engine.graph_pack import GraphPack, all_steps_alike
+from tuilab.engine.graph_pack import GraphPack, all_steps_alike, captured
 from tuilab.engine.layout import lay_out
 from tuilab.engine.pack import Job, Member
 from tuilab.engine.torch_packs import PlanPack
@@ -58,6 +58,60 @@ def test_losses_masks_and_batches_on_the_device_are_those_of_the_plan(loss, task
     agree(*(make(kind, stack, task, loss=loss, batch_size=batch_size) for kind in (GraphPack, PlanPack)))
 
 
+def as_it_is(step):
+    """A capture whose replay takes the step itself: what a graph does, without a GPU."""
+    return step
+
+
+def unable(_step):
+    raise RuntimeError("operation not permitted when stream is capturing")
+
+
+def with_capture(capture):
+    return lambda job, members: GraphPack(job, members, capture)
+
+
+def test_a_captured_step_is_replayed_until_a_learning_rate_or_the_replicas_change():
+    captures = []
+
+    def counting(step):
+        captures.append(step)
+        return step
+
+    first, second = make(with_capture(counting), STACK, BLOBS), make(PlanPack, STACK, BLOBS)
+    for begin, end, expected in ((0, 3, 0), (3, 20, 1), (20, 30, 2), (30, 40, 3)):
+        np.testing.assert_allclose(first.run(begin, end), second.run(begin, end), rtol=1e-9)
+        assert len(captures) == expected
+        for pack in (first, second):
+            if end == 20:
+                pack.set_lr(1, 0.003)
+            if end == 30:
+                pack.keep([0, 2])
+
+
+def test_a_step_that_cannot_be_captured_is_taken_from_the_same_state_and_said_once(caplog):
+    packs = [make(kind, STACK, BLOBS) for kind in (with_capture(unable), with_capture(as_it_is), GraphPack)]
+    for begin, end in ((0, 7), (7, 20), (20, 40)):
+        losses = [pack.run(begin, end) for pack in packs]
+        np.testing.assert_array_equal(losses[0], losses[1])
+        np.testing.assert_array_equal(losses[0], losses[2])
+        for pack in packs:
+            pack.set_lr(1, 0.003)
+    for pack in packs:
+        pack.keep([0, 2])
+    np.testing.assert_array_equal(packs[0].run(40, 60), packs[2].run(40, 60))
+    (record,) = caplog.records
+    assert "training goes on without: operation not permitted when stream is capturing" in record.message
+
+
+def test_what_is_wrong_with_a_step_itself_is_not_taken_for_a_failed_capture():
+    def broken(_step):
+        raise ValueError("not a capture's error")
+
+    with pytest.raises(ValueError, match="not a capture"):
+        make(with_capture(broken), STACK, BLOBS).run(0, 7)
+
+
 def test_replicas_may_leave_between_two_steps():
     first, second = (make(kind, STACK, BLOBS) for kind in (GraphPack, PlanPack))
     for pack in (first, second):
@@ -85,3 +139,12 @@ def test_a_rising_momentum_on_a_gpu_is_that_of_the_processor():
     optimizer = Momentum(momentum_schedule="sutskever")
     first, second = (make(GraphPack, "6 tanh", RADIAL, device, optimizer=optimizer) for device in ("cuda", "cpu"))
     agree(first, second, rtol=1e-6)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_trains_on_where_a_capture_breaks_off():
+    def waiting(step):
+        return captured(lambda: (step(), torch.cuda.synchronize()))
+
+    agree(make(with_capture(waiting), STACK, BLOBS, "cuda"), make(PlanPack, STACK, BLOBS), rtol=1e-6)

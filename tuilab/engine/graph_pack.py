@@ -1,13 +1,15 @@
 """A pack whose whole step runs on the device: batches, forward, backward, update and losses, without the host.
 
-On a GPU the step is captured once as a CUDA graph and replayed; elsewhere the same operations are called one by one,
-which is how this path is tested; it has not run on a GPU yet. The host uploads the order of some hundred batches and
-reads their losses at once. Numbers are float32 throughout, without TF32.
+On a GPU the step is captured once as a CUDA graph and replayed; elsewhere, and where a capture fails, the same
+operations are called one by one, which is how this path is tested; it has not run on a GPU yet. The host uploads the
+order of some hundred batches and reads their losses at once. Numbers are float32 throughout, without TF32.
 
 Shapes: R replicas, N training examples, F features, B examples a batch.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -18,6 +20,13 @@ from tuilab.engine.schedules import factor
 from tuilab.engine.torch_packs import PlanPack
 from tuilab.spec.training import Momentum, Nesterov, Optimizer
 
+_log = logging.getLogger(__name__)
+
+Replay: TypeAlias = Callable[[], object]
+"""Takes the step that was captured."""
+Capture: TypeAlias = Callable[[Callable[[], None]], Replay]
+"""Captures a step without taking it; raises RuntimeError, with no number on the device changed, when that fails."""
+
 _AHEAD = 256
 """Steps whose batches are uploaded at once."""
 _EAGER = 3
@@ -27,10 +36,11 @@ _EAGER = 3
 class GraphPack(PlanPack):
     """Replicas of a dense stack, trained by a plan that needs the host once in some hundred steps."""
 
-    def __init__(self, job: Job, members: Sequence[Member], *, capture: bool | None = None) -> None:
-        """As every pack; ``capture`` decides whether steps are replayed, by default on CUDA if they are alike."""
-        alike = all_steps_alike(job.training.optimizer)
-        self._capture = job.device.type == "cuda" and alike if capture is None else capture
+    def __init__(self, job: Job, members: Sequence[Member], capture: Capture | None = None) -> None:
+        """As every pack; ``capture`` replays steps if they are alike: without one a CUDA graph does, on CUDA only."""
+        if capture is None and job.device.type == "cuda":
+            capture = captured
+        self._capture = capture if all_steps_alike(job.training.optimizer) else None
         super().__init__(job, members)
 
     def _rebuild(self) -> None:
@@ -43,13 +53,13 @@ class GraphPack(PlanPack):
         self._losses = torch.zeros(_AHEAD, len(members), dtype=self._job.dtype, device=device)
         self._place = torch.zeros(1, dtype=torch.int64, device=device)
         self._step = torch.zeros((), dtype=torch.int64, device=device)
-        self._graph: torch.cuda.CUDAGraph | None = None
+        self._replay: Replay | None = None
         self._eager = _EAGER
 
     def set_lr(self, row: int, lr: float) -> None:
         super().set_lr(row, lr)
         # Learning rates are part of what was captured.
-        self._graph = None
+        self._replay = None
 
     def run(self, first: int, last: int) -> LossArray:
         found = []
@@ -73,17 +83,23 @@ class GraphPack(PlanPack):
 
     def _advance(self) -> None:
         """One step, replayed where it has been captured."""
-        if not self._capture:
+        if self._capture is None:
             self._whole_step()
         elif self._eager:
             self._eager -= 1
             self._whole_step()
         else:
-            if self._graph is None:
-                self._graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(self._graph):
-                    self._whole_step()
-            self._graph.replay()
+            self._replay = self._replay or self._captured(self._capture)
+            self._replay()
+
+    def _captured(self, capture: Capture) -> Replay:
+        """The step to be replayed, or taken one operation after the other from now on where it cannot be captured."""
+        try:
+            return capture(self._whole_step)
+        except RuntimeError as error:
+            _log.warning("the step cannot be captured as a CUDA graph, training goes on without: %s", error)
+            self._capture = None
+            return self._whole_step
 
     def _whole_step(self) -> None:
         plan, own = self._training, self._own
@@ -96,6 +112,20 @@ class GraphPack(PlanPack):
         self._losses.index_copy_(0, self._place, plan.loss.unsqueeze(0))
         self._place += 1
         self._step += 1
+
+
+def captured(step: Callable[[], None]) -> Replay:
+    """A step of the current CUDA device as a graph.
+
+    Raises:
+        RuntimeError: when it cannot be captured.
+
+    """
+    graph = torch.cuda.CUDAGraph()
+    # A capture that fails as it ends leaves its own stream in place of the one before it.
+    with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
+        step()
+    return graph.replay
 
 
 def _send(source: Tensor, target: Tensor) -> None:
