@@ -48,6 +48,7 @@ def test_an_experiment_runs_from_launch_to_verdict(lab):
     assert record.device == "scripted"
     assert lab.reader.environment(identity)["torch"] == "none"
     assert lab.reader.environment(identity)["kernel"] == "none"
+    assert lab.reader.environment(identity)["precision"] == "float32"
     assert sorted((run.lr, run.seed_index) for run in lab.runs(identity, Phase.TUNING)) == [
         (lr, TUNING_SEED + seed) for lr in (0.001, 0.01, 0.1) for seed in (0, 1)
     ]

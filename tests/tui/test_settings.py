@@ -13,6 +13,7 @@ from tuilab.spec.comparison import Comparison, dump
 from tuilab.spec.errors import LabError
 from tuilab.spec.preset_file import load
 from tuilab.spec.share import from_line, to_line
+from tuilab.spec.training import Precision
 from tuilab.tui.settings import settings, stepped, with_setting
 
 
@@ -29,6 +30,7 @@ def test_every_field_written_back_as_shown_changes_nothing() -> None:
         (("training", "lr"), "-", None),
         (("training", "batch_size"), "full", "full"),
         (("training", "optimizer", "weight_decay"), "1e-4", 1e-4),
+        (("training", "precision"), "bf16", Precision.BF16),
         (("protocol", "lr_grid"), "0.1, 0.2", (0.1, 0.2)),
         (("protocol", "extend_grid"), "false", False),
     ],
@@ -43,7 +45,8 @@ def test_a_field_takes_what_is_written(where: tuple[str, ...], text: str, value:
 @pytest.mark.parametrize(
     ("where", "text"),
     [(("task", "noise"), "-1"), (("task", "kind"), "spiral"), (("task", "kind"), "csv"), (("training", "steps"), "-5"),
-     (("training", "lr"), "fast"), (("protocol", "lr_grid"), ""), (("training", "steps"), "1.5")],
+     (("training", "lr"), "fast"), (("training", "precision"), "fp8"), (("protocol", "lr_grid"), ""),
+     (("training", "steps"), "1.5")],
 )  # fmt: skip
 def test_what_cannot_be_is_a_sentence(where: tuple[str, ...], text: str) -> None:
     with pytest.raises(LabError) as caught:

@@ -44,6 +44,7 @@ from tuilab.spec.training import (
     LeastSquares,
     Momentum,
     Nesterov,
+    Precision,
     RmsProp,
     Sgd,
     StepDecay,
@@ -150,6 +151,7 @@ trainings = st.builds(
     init=st.sampled_from(Init),
     init_scale=st.floats(0.01, 1000),
     bias_std=st.floats(0, 10),
+    precision=st.sampled_from(Precision),
 )
 
 

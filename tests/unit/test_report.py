@@ -187,6 +187,11 @@ def test_every_difference_of_a_candidates_training_is_told():
     assert "For wide" not in text
 
 
+def test_the_precision_of_products_is_told():
+    assert "products in float32" in markdown(report()).replace("\\", "")
+    assert "products in bf16" in markdown(report(comparison(training={"precision": "bf16"}))).replace("\\", "")
+
+
 def test_fixed_rates_and_margins_are_said_as_such():
     asked = comparison(training={"lr": 0.003}, protocol={"margin": 0.01})
     text = markdown(report(asked)).replace("\\", "")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tuilab.spec.training import Adam, Cosine, LeastSquares, Momentum, Training, report_steps
+from tuilab.spec.training import Adam, Cosine, LeastSquares, Momentum, Precision, Training, report_steps
 
 
 def test_zero_steps_report_the_start_alone():
@@ -43,6 +43,11 @@ def test_a_learning_rate_matters_unless_nothing_descends():
     assert not Training(optimizer=LeastSquares()).needs_lr
 
 
+def test_products_are_float32_unless_another_precision_is_chosen():
+    assert Training().precision is Precision.FLOAT32
+    assert Training.model_validate({"precision": "bf16"}).precision is Precision.BF16
+
+
 def test_an_optimiser_may_be_said_by_name_alone():
     assert Training.model_validate({"optimizer": "momentum"}).optimizer == Momentum(momentum=0.9)
 
@@ -57,6 +62,7 @@ def test_an_optimiser_may_be_said_by_name_alone():
         {"lr": 0},
         {"lr": float("nan")},
         {"steps": -1},
+        {"precision": "fp8"},
         {"batch_size": "all"},
         {"init_scale": 0},
         {"dropout": 0.1},

@@ -70,7 +70,8 @@ def _training(comparison: Comparison) -> str:
     schedule = training.schedule.kind
     return (
         f"{kind} ({settings}), schedule {schedule}, {training.steps:,} steps, batch {training.batch_size}, "
-        f"init {training.init.value} (scale {number(training.init_scale)}, biases {number(training.bias_std)})"
+        f"init {training.init.value} (scale {number(training.init_scale)}, biases {number(training.bias_std)}), "
+        f"products in {training.precision.value}"
     )
 
 

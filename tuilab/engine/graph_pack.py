@@ -2,7 +2,8 @@
 
 On a GPU the step is captured once as a CUDA graph and replayed; elsewhere, and where a capture fails, the same
 operations are called one by one, which is how this path is tested; it has not run on a GPU yet. The host uploads the
-order of some hundred batches and reads their losses at once. Numbers are float32 throughout, without TF32.
+order of some hundred batches and reads their losses at once. Numbers are float32 but for
+the factors of products, which the training's precision may round.
 
 Shapes: R replicas, N training examples, F features, B examples a batch.
 """

@@ -16,7 +16,7 @@ from tuilab.engine.init import initial_row
 from tuilab.engine.layout import Layout
 from tuilab.engine.random import generator
 from tuilab.spec.layers import Init
-from tuilab.spec.training import Loss, Training
+from tuilab.spec.training import Loss, Precision, Training
 
 PartName: TypeAlias = Literal["train", "val", "test"]
 LossArray: TypeAlias = NDArray[np.float64]
@@ -45,6 +45,11 @@ class Job:
     seed: int
     device: torch.device
     dtype: torch.dtype = torch.float32
+
+    @property
+    def products(self) -> torch.dtype:
+        """What the factors of the layers' products are rounded to."""
+        return torch.bfloat16 if self.training.precision is Precision.BF16 else self.dtype
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,8 +98,9 @@ class Pass:
 class PackedNetwork:
     """The replicas' parameters as leaves of autograd that share memory with the flat buffer."""
 
-    def __init__(self, layout: Layout, own: Parameters) -> None:
-        self._layout, self._own = layout, own
+    def __init__(self, layout: Layout, own: Parameters, products: torch.dtype) -> None:
+        """The network of ``layout``; ``products`` is what the factors of products are rounded to."""
+        self._layout, self._own, self._products = layout, own, products
         self._quick = pool_before_relu(layout.program)
         slots = parameter_slots(layout.program)
         self._leaves = {slot.offset: own.view(slot).detach().requires_grad_() for slot in slots}
@@ -131,10 +132,15 @@ class PackedNetwork:
     def _node(self, node: Node, x: Tensor, run: Pass) -> Tensor:
         match node:
             case LinearNode(weight, bias):
-                return _linear(x, self._leaves[weight.offset], self._leaves[bias.offset] if bias else None)
+                leaf = self._leaves[weight.offset]
+                return _linear(x, leaf, self._leaves[bias.offset] if bias else None, self._products)
             case ConvNode(weight, bias, _, stride, padding):
                 leaf = self._leaves[weight.offset]
-                return _conv(x, leaf, self._leaves[bias.offset] if bias else None, stride, padding)
+                own_bias = self._leaves[bias.offset] if bias else None
+                if self._products == x.dtype:
+                    return _conv(x, leaf, own_bias, stride, padding)
+                y = _conv(x.to(self._products), leaf.to(self._products), None, stride, padding).to(x.dtype)
+                return y if own_bias is None else y + own_bias[:, None, :, None, None]
             case ActivationNode(kind, slope):
                 y = activate(kind, slope, x)
                 if run.relu is not None and kind is ActivationKind.RELU:
@@ -214,9 +220,13 @@ def activate(kind: ActivationKind, negative_slope: float, x: Tensor) -> Tensor:
             assert_never(kind)
 
 
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None, products: torch.dtype) -> Tensor:
     flat = x.flatten(1, -2)
-    y = torch.bmm(flat, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), flat, weight.mT)
+    if bias is not None and products == x.dtype:
+        y = torch.baddbmm(bias.unsqueeze(1), flat, weight.mT)
+    else:
+        y = torch.bmm(flat.to(products), weight.to(products).mT).to(x.dtype)
+        y = y if bias is None else y + bias.unsqueeze(1)
     return y.view(*x.shape[:-1], weight.shape[1])
 
 

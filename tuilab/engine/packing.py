@@ -48,7 +48,7 @@ def _kinds(job: Job) -> list[_Kind]:
     special = special_pack(job)
     if special is not None:
         return [special]
-    kernel = find_kernel() if job.device.type == "cpu" and job.dtype == torch.float32 else None
+    kernel = find_kernel() if job.device.type == "cpu" and job.products == torch.float32 else None
     known: list[_Kind] = [kernel] if kernel is not None and kernel.knows(job) else []
     plan = GraphPack if job.device.type == "cuda" else PlanPack
     return [*known, plan, AutogradPack] if plans_know(job.layout) else [*known, AutogradPack]

@@ -49,9 +49,12 @@ class Plan:
 
     """
 
-    def __init__(self, layout: Layout, parameters: Parameters, batch: int, *, training: bool) -> None:
+    def __init__(
+        self, layout: Layout, parameters: Parameters, batch: int, products: torch.dtype, *, training: bool
+    ) -> None:
+        """Operations on ``parameters`` for ``batch`` examples; ``products`` is what factors are rounded to."""
         self._parameters = parameters
-        self._tape = Tape(training)
+        self._tape = Tape(training, products)
         self._counter = Counter()
         features = 1
         for size in layout.in_shape:
@@ -162,8 +165,8 @@ class TrainingPlan(Plan):
 
     """
 
-    def __init__(self, layout: Layout, parameters: Parameters, batch: int, loss: Loss) -> None:
-        super().__init__(layout, parameters, batch, training=True)
+    def __init__(self, layout: Layout, parameters: Parameters, batch: int, loss: Loss, products: torch.dtype) -> None:
+        super().__init__(layout, parameters, batch, products, training=True)
         values = parameters.values
         classes = loss is Loss.CROSS_ENTROPY
         shape = (len(values), 1 if classes else layout.out_features, batch)

@@ -50,10 +50,12 @@ class Tape:
     Attributes:
         forward, backward: the actions.
         training: whether there will be a backward pass, and dropout.
+        products: what the factors of products are rounded to.
 
     """
 
     training: bool
+    products: torch.dtype
     forward: list[Action] = field(default_factory=list)
     backward: list[Action] = field(default_factory=list)
 
@@ -72,6 +74,8 @@ def linear(
         first: whether nothing needs the gradient of the input.
 
     """
+    if tape.products != x.data.dtype:
+        return _rounded_linear(tape, x, weight, bias, grads, first=first)
     y = x.data.new_empty(x.data.shape[0], weight.shape[1], x.data.shape[2])
     data, transposed = x.data, x.data.mT
     if bias is None:
@@ -90,6 +94,43 @@ def linear(
             return dy
         dx, backward_weight = torch.empty_like(data), weight.mT
         tape.backward.append(lambda: torch.bmm(backward_weight, d, out=dx))
+        return Gradient(dx)
+
+    return Value(y, disposable=True), back
+
+
+def _rounded_linear(
+    tape: Tape, x: Value, weight: Tensor, bias: Tensor | None, grads: tuple[Tensor, Tensor | None], *, first: bool
+) -> tuple[Value, Back]:
+    """``linear`` with products of rounded copies, which are rounded themselves; the bias is added to them unrounded."""
+    data, dtype = x.data, tape.products
+    y = data.new_empty(data.shape[0], weight.shape[1], data.shape[2])
+    low_x, low_y = torch.empty_like(data, dtype=dtype), torch.empty_like(y, dtype=dtype)
+    low_weight = torch.empty_like(weight, dtype=dtype)
+
+    def forward() -> None:
+        low_x.copy_(data)
+        low_weight.copy_(weight)
+        y.copy_(torch.bmm(low_weight, low_x, out=low_y))
+        if bias is not None:
+            y.add_(bias.unsqueeze(2))
+
+    tape.forward.append(forward)
+
+    def back(dy: Gradient) -> Gradient:
+        d, (grad_weight, grad_bias) = dy.data, grads
+        low_d, low_grad = torch.empty_like(d, dtype=dtype), torch.empty_like(low_weight)
+        dx, low_dx = (d, low_d) if first else (torch.empty_like(data), torch.empty_like(low_x))
+
+        def backward() -> None:
+            low_d.copy_(d)
+            grad_weight.copy_(torch.bmm(low_d, low_x.mT, out=low_grad))
+            if grad_bias is not None:
+                torch.sum(d, -1, out=grad_bias)
+            if not first:
+                dx.copy_(torch.bmm(low_weight.mT, low_d, out=low_dx))
+
+        tape.backward.append(backward)
         return Gradient(dx)
 
     return Value(y, disposable=True), back

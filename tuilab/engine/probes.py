@@ -83,7 +83,7 @@ class _Inside:
         for slot, own in _pieces(self.layout, self.row):
             values[0, slot.offset : slot.end] = torch.from_numpy(own)
         keys = torch.zeros(self.layout.num_dropouts, 1, dtype=torch.int64)
-        network = PackedNetwork(self.layout, Parameters(values, torch.zeros_like(values), keys, []))
+        network = PackedNetwork(self.layout, Parameters(values, torch.zeros_like(values), keys, []), values.dtype)
         found: list[torch.Tensor] = []
         with torch.no_grad():
             network(torch.from_numpy(inputs).unsqueeze(0), Pass(hidden=found))

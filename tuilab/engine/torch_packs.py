@@ -138,7 +138,7 @@ class AutogradPack(TorchPack):
     _network: PackedNetwork
 
     def _rebuild(self) -> None:
-        self._network = PackedNetwork(self._job.layout, self._own)
+        self._network = PackedNetwork(self._job.layout, self._own, self._job.products)
 
     def _differentiate(self, step: int, x: Tensor, y: Tensor) -> Tensor:
         loss = loss_per_example(self._job.loss, self._network(x, Pass(step)), y).mean(1)
@@ -162,7 +162,7 @@ class PlanPack(TorchPack):
 
     def _rebuild(self) -> None:
         job, batch = self._job, self._examples.batch_size
-        self._training = TrainingPlan(job.layout, self._own, batch, job.loss)
+        self._training = TrainingPlan(job.layout, self._own, batch, job.loss, job.products)
         self._evaluations = {}
 
     def _differentiate(self, step: int, x: Tensor, y: Tensor) -> Tensor:
@@ -182,7 +182,8 @@ class PlanPack(TorchPack):
     def _evaluated(self, x: Tensor) -> Plan:
         batch = x.shape[1]
         if batch not in self._evaluations:
-            self._evaluations[batch] = Plan(self._job.layout, self._own, batch, training=False)
+            job = self._job
+            self._evaluations[batch] = Plan(job.layout, self._own, batch, job.products, training=False)
         plan = self._evaluations[batch]
         plan.inputs.copy_(x.flatten(2).mT)
         plan.forward()

@@ -16,6 +16,7 @@ from tuilab.engine.devices import find_device
 from tuilab.engine.layout import BatchNormNode, Layout, lay_out, nodes
 from tuilab.engine.pack import Job, LossArray, Member, Pack, PartName, Scores, initial_values
 from tuilab.engine.packing import make_packs, wave_size
+from tuilab.engine.precision import products_in
 from tuilab.engine.probes import probe, without_gaps
 from tuilab.engine.reports import Reports, evaluation_steps, finite
 from tuilab.spec.errors import LabError
@@ -82,16 +83,17 @@ def train_group(request: TrainGroup, emit: Emit, control: Control, asked: Asked 
     job = Job(layout, request.training, loss, request.seed, device)
     clock = _Clock()
     started = stopped = False
-    for replicas, checkpoint in _waves(request, layout):
-        wave = _Wave(request, job, replicas, emit, control, asked, clock, checkpoint)
-        if not started:
-            emit(GroupStarted(group=request.group, num_params=layout.num_params))
-            started = True
-        try:
-            wave.train()
-        except _StoppedError:
-            stopped = True
-            break
+    with products_in(request.training.precision, device):
+        for replicas, checkpoint in _waves(request, layout):
+            wave = _Wave(request, job, replicas, emit, control, asked, clock, checkpoint)
+            if not started:
+                emit(GroupStarted(group=request.group, num_params=layout.num_params))
+                started = True
+            try:
+                wave.train()
+            except _StoppedError:
+                stopped = True
+                break
     emit(GroupFinished(group=request.group, seconds=clock.seconds, steps=clock.steps, stopped=stopped))
 
 

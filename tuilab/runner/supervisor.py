@@ -277,6 +277,7 @@ class Supervisor:
             "device": device,
             "slots": ", ".join(devices),
             "kernel": "compiled" if ready.kernel and devices[0] == "cpu" else "none",
+            "precision": ", ".join(sorted({one.precision.value for one in self.setting.trainings})),
             "seed": str(self.setting.comparison.protocol.seed),
         }
         log.info("%s", ", ".join(f"{name}: {value}" for name, value in environment.items()))

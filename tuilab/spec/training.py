@@ -146,6 +146,17 @@ class Loss(Enum):
     """Mean fourth power of the error (Arora, Cohen and Hazan 2018)."""
 
 
+class Precision(Enum):
+    """What the products of ``linear`` and ``conv`` are computed in; all else, the weights included, is float32."""
+
+    FLOAT32 = "float32"
+    """As everything else."""
+    TF32 = "tf32"
+    """Factors rounded to 10 bits of mantissa, on a CUDA device only."""
+    BF16 = "bf16"
+    """Factors and products rounded to bfloat16, 7 bits of mantissa, forward and backward."""
+
+
 class Training(Value):
     """How a candidate is trained."""
 
@@ -165,6 +176,8 @@ class Training(Value):
     bias_std: Annotated[float, Field(ge=0, le=10)] = 0.05
     """Standard deviation of the initial biases; the inits ``torch``, ``identity`` and the constructed ones set biases
     their own way."""
+    precision: Precision = Precision.FLOAT32
+    """What the layers' products are computed in; ``tf32`` needs a CUDA device. Weights and updates stay float32."""
 
     @property
     def needs_lr(self) -> bool:
