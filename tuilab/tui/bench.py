@@ -14,6 +14,8 @@ from tuilab.spec.notation import format_stack
 from tuilab.spec.task import TaskFacts, facts
 
 MAX_CANDIDATES = len(LETTERS)
+MAX_NAME = 40
+"""Characters of a candidate's name; so many layers say at least as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ def restacked(comparison: Comparison, index: int, stack: Stack) -> Comparison:
 
 def named_after(stack: Stack) -> str:
     """The name of a candidate that was not given any: its notation."""
-    return (format_stack(stack) or "linear")[:40]
+    return (format_stack(stack[:MAX_NAME]) or "linear")[:MAX_NAME]
 
 
 def add(bench: Bench, candidate: Candidate) -> Bench:
@@ -257,7 +259,7 @@ def rename(bench: Bench, name: str) -> Bench:
 
     """
     name = name.strip()
-    if not 1 <= len(name) <= 40 or not name.isprintable():
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
         raise LabError("a name has 1 to 40 printable characters")
     if name != bench.candidate.name and any(candidate.name == name for candidate in bench.comparison.candidates):
         raise LabError(f"there is a candidate {name!r} already; choose another name")

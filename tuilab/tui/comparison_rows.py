@@ -64,6 +64,17 @@ class ComparisonRows:
     def __len__(self) -> int:
         return len(self.entries)
 
+    @cached_property
+    def _fitted(self) -> dict[int, tuple[tuple[Column, ...], dict[str, int]]]:
+        return {}
+
+    def _layout(self, width: int) -> tuple[tuple[Column, ...], dict[str, int]]:
+        """The columns for so many cells and the cells of those that fit; every line of the table has the same."""
+        if width not in self._fitted:
+            columns = self._columns(width)
+            self._fitted[width] = columns, fit_columns(columns, width - 2)
+        return self._fitted[width]
+
     def _columns(self, width: int) -> tuple[Column, ...]:
         costs = _COSTS if width >= _COSTS_FROM else ()
         if self.costs_first and not costs:
@@ -91,13 +102,12 @@ class ComparisonRows:
 
     def header(self, width: int) -> Line | None:
         """The columns' names."""
-        return Span("  "), header_span(self._columns(width), fit_columns(self._columns(width), width - 2))
+        return Span("  "), header_span(*self._layout(width))
 
     def line(self, index: int, width: int) -> Line:
         """The candidate at ``index``."""
         entry = self.entries[index]
-        columns = self._columns(width)
-        widths = fit_columns(columns, width - 2)
+        columns, widths = self._layout(width)
         spans = [Span(f"{letter(index)} ", f"{hue(index)} strong")]
         for column in columns:
             if column.name in widths:

@@ -11,6 +11,7 @@ from tuilab.spec.errors import LabError
 from tuilab.spec.layers import Stack
 from tuilab.spec.network import Network
 from tuilab.spec.training import Training
+from tuilab.tui.background import in_background
 from tuilab.tui.bench import Bench, count_of, with_stack
 from tuilab.tui.screens.lab_editing import LabEditing
 
@@ -22,35 +23,54 @@ _REST_SECONDS = 0.3
 class LabInsight(LabEditing):
     """The actions on warnings."""
 
-    _late: tuple[Candidate, tuple[Insight, ...]] | None = None
-    """The last huge candidate that was looked at, and what there is to say about it."""
+    _late: tuple[tuple[Candidate, tuple[Insight, ...]], ...] = ()
+    """The huge candidates on the bench that were looked at, and what there is to say about each."""
+    _asked: tuple[Candidate, ...] = ()
+    """The huge candidates that are to be looked at."""
     _resting: Timer | None = None
 
     def insights(self, bench: Bench) -> tuple[Insight, ...]:
-        """What there is to say about the selected candidate, most important first."""
+        """What there is to say about the selected candidate, most important first; nothing yet of a huge one."""
         try:
             network = bench.network(bench.candidate)
             if len(network.stack) <= _AT_ONCE:
-                return _insights_of(bench, network)
-            if self._late is None or self._late[0] is not bench.candidate:
-                self._look_later(bench)
-                return ()
-            return self._late[1]
+                return _insights_of(bench, bench.candidate)
         except LabError:
             return ()
+        known = self._known(bench.candidate)
+        if known is None:
+            self._look_later(bench.candidate)
+        return known or ()
 
-    def _look_later(self, bench: Bench) -> None:
-        """Look at a huge network once the person rests."""
+    def _known(self, candidate: Candidate) -> tuple[Insight, ...] | None:
+        """What is known to say about a huge candidate; None where it was not looked at yet."""
+        return next((found for known, found in self._late if known is candidate), None)
+
+    def _look_later(self, candidate: Candidate) -> None:
+        """Look at a huge candidate once the person rests."""
+        if not _among(candidate, self._asked):
+            self._asked = (*self._asked, candidate)
         if self._resting is not None:
             self._resting.stop()
-        self._resting = self.set_timer(_REST_SECONDS, partial(self._look, bench))
+        self._resting = self.set_timer(_REST_SECONDS, self._look)
 
-    def _look(self, bench: Bench) -> None:
+    def _look(self) -> None:
         self._resting = None
-        try:
-            self._late = bench.candidate, _insights_of(bench, bench.network(bench.candidate))
-        except LabError:
-            return
+        self.run_worker(self._look_at_asked(), group="insight", exclusive=True)
+
+    async def _look_at_asked(self) -> None:
+        """Look, without holding up a key; what is said of a stack that has changed meanwhile is dropped."""
+        bench, asked = self.shown, self._asked
+        for candidate in asked:
+            if _among(candidate, bench.comparison.candidates):
+                try:
+                    found = await in_background(partial(_insights_of, bench, candidate))
+                except LabError:
+                    found = ()
+                self._late = (*self._late, (candidate, found))
+        now = self.shown.comparison.candidates
+        self._late = tuple((known, said) for known, said in self._late if _among(known, now))
+        self._asked = tuple(candidate for candidate in self._asked if not _among(candidate, asked))
         self.show_bench()
 
     def action_fix(self) -> None:
@@ -58,7 +78,8 @@ class LabInsight(LabEditing):
         fixes = [fix for insight in self.insights(self.shown) for fix in insight.fixes]
         first = next((insight for insight in self.insights(self.shown) if insight.fixes), None)
         if first is None:
-            self.notify("there is nothing to mend here", timeout=2)
+            unknown = "this stack is still being looked at" if self._asked else "there is nothing to mend here"
+            self.notify(unknown, timeout=2)
         elif len(first.fixes) == 1 or not fixes:
             self._apply(first.fixes[0])
         else:
@@ -90,8 +111,13 @@ def _with_fix(bench: Bench, stack: Stack) -> Bench:
     return with_stack(bench, stack)
 
 
-def _insights_of(bench: Bench, network: Network) -> tuple[Insight, ...]:
-    return insights_of(network, bench.comparison.training_of(bench.candidate), bench.facts.num_train)
+def _among(candidate: Candidate, candidates: tuple[Candidate, ...]) -> bool:
+    """Whether this very value is among ``candidates``: comparing ten thousand layers takes longer than a key may."""
+    return any(candidate is one for one in candidates)
+
+
+def _insights_of(bench: Bench, candidate: Candidate) -> tuple[Insight, ...]:
+    return insights_of(bench.network(candidate), bench.comparison.training_of(candidate), bench.facts.num_train)
 
 
 @lru_cache(maxsize=256)

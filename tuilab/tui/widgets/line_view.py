@@ -1,6 +1,6 @@
 """A pane of rows: virtual, so that ten thousand rows cost what the visible ones cost."""
 
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from rich.segment import Segment
 from rich.style import Style
@@ -96,6 +96,8 @@ class LineView(Widget, can_focus=True):
         self.cursor_on = cursor_on
         self.top = 0
         self._painted: dict[int, tuple[Line, bool]] = {}
+        self._coming: dict[int, tuple[Line, bool]] = {}
+        self._border_only = False
         self._roles: dict[str, Style] = {}
         self._title, self._subtitle = "", ""
 
@@ -109,10 +111,20 @@ class LineView(Widget, can_focus=True):
 
     def _write_border(self) -> None:
         """Title, with a mark where the keys go, and subtitle."""
+        self._border_only = True
         if self._title:
             mark = "▸ " if self.has_focus else ""
             self.border_title = self._in_border(mark + self._title)
         self.border_subtitle = self._in_border(self._subtitle)
+        self._border_only = False
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Ask for a repaint; a new title asks for that of the border, not of every row inside it."""
+        width, height = self.outer_size
+        if self._border_only and not regions and height > 1:
+            x, y = self.content_offset
+            regions = (Region(-x, -y, width, 1), Region(-x, height - 1 - y, width, 1))
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def _in_border(self, text: str) -> str:
         """A text as markup; plain terminals lack the character with which textual would cut it."""
@@ -141,6 +153,7 @@ class LineView(Widget, can_focus=True):
         """Paint every line and the border again."""
         self._write_border()
         self._painted.clear()
+        self._coming.clear()
         self.refresh()
 
     def watch_rows(self, old: Rows, new: Rows) -> None:
@@ -162,8 +175,10 @@ class LineView(Widget, can_focus=True):
     def repaint_changes(self) -> None:
         """Ask for a repaint of those visible lines whose text or highlight differs from what is on screen."""
         width, height = self.size
+        self._coming.clear()
         for y in range(height):
-            if y in self._painted and self._painted[y] != self._at(y, width):
+            if y in self._painted and self._painted[y] != (coming := self._at(y, width)):
+                self._coming[y] = coming
                 self.refresh(Region(0, y, width, 1))
 
     def _at(self, y: int, width: int) -> tuple[Line, bool]:
@@ -195,7 +210,7 @@ class LineView(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        line, selected = self._painted[y] = self._at(y, width)
+        line, selected = self._painted[y] = self._coming.pop(y) if y in self._coming else self._at(y, width)
         background = self.get_component_rich_style("line-view--cursor", partial=True) if selected else Style.null()
         lit = range(*self.rows.highlight(width)) if isinstance(self.rows, Columns) else range(width)
         segments, used = [], 0
@@ -237,6 +252,7 @@ class LineView(Widget, can_focus=True):
     def on_resize(self) -> None:
         self._write_border()
         self._painted.clear()
+        self._coming.clear()
         self._keep_in_view()
         self.refresh()
 
