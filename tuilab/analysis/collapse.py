@@ -11,7 +11,19 @@ from typing import Literal
 from tuilab.analysis.counting import tally
 from tuilab.analysis.families import Affine
 from tuilab.analysis.freedom import is_transparent, stack_degrees, stack_family
-from tuilab.spec.layers import Flatten, Layer, Linear, Out, Repeat, Residual, Stack, Sum, children, contains_out
+from tuilab.spec.layers import (
+    Activation,
+    Flatten,
+    Layer,
+    Linear,
+    Out,
+    Repeat,
+    Residual,
+    Stack,
+    Sum,
+    children,
+    contains_out,
+)
 from tuilab.spec.network import Network, Path
 from tuilab.spec.shapes import Shape, output_shape
 
@@ -151,6 +163,8 @@ class _Finder:
         self.out_features = network.out_features
 
     def after(self, layer: Layer, shape: Shape) -> Shape:
+        if isinstance(layer, Activation):
+            return shape
         if isinstance(layer, Out):
             return (*shape[:-1], self.out_features or 1)
         return output_shape(self.resolved(layer) if children(layer) else layer, shape)
@@ -177,6 +191,8 @@ class _Finder:
     def stack(self, stack: Stack, shape: Shape, path: Path, times: int) -> Iterator[Collapse]:
         for start, stop, at in self.runs(stack, shape):
             layers = stack[start:stop]
+            if len(layers) == 1 and not children(layers[0]):
+                continue
             if len(layers) == 1 and not is_affine(layers[0], at):
                 yield from self.inside(layers[0], at, (*path, start), times)
                 continue

@@ -16,8 +16,7 @@ from tuilab.spec.notation import format_layer
 from tuilab.spec.shapes import Shape, output_shape
 
 
-@dataclass(frozen=True, slots=True)
-class LayerCount:
+class LayerCount(NamedTuple):
     """One row of a network's table.
 
     Attributes:

@@ -6,6 +6,9 @@ from enum import Enum
 from tuilab.spec.layers import Stack
 from tuilab.spec.network import Network, Path
 
+MOST = 50
+"""Warnings of one sort that are told of one network; a stack with more of them repeats itself."""
+
 
 class InsightKind(Enum):
     """What a warning is about; the value is the name that people and programs see."""

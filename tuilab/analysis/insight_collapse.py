@@ -3,13 +3,11 @@
 from itertools import islice
 
 from tuilab.analysis.collapse import Collapse, apply, iterate_collapses, replaced
-from tuilab.analysis.insight import Fix, Insight, InsightKind, Why, count, neighbours, where
+from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Why, count, neighbours, where
 from tuilab.analysis.structure import stack_depth
 from tuilab.spec.layers import Activation, ActivationKind, Layer, Linear, Out, Repeat, Residual, Stack, Sum
 from tuilab.spec.network import Network
 
-MOST = 50
-"""Collapses told of one network; a stack with more repeats itself."""
 _RELU = Activation(ActivationKind.RELU)
 _CHAINS = (
     "Saxe, McClelland, Ganguli 2014, Exact solutions to the nonlinear dynamics of learning in deep linear neural "

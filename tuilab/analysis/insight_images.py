@@ -1,10 +1,11 @@
 """Serial collapse on images: convolutions and what follows them without a non-linearity."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from tuilab.analysis.edit import substitute
 from tuilab.analysis.freedom import is_transparent
-from tuilab.analysis.insight import Fix, Insight, InsightKind, Why, neighbours, where
+from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Why, neighbours, where
 from tuilab.spec.layers import (
     Activation,
     ActivationKind,
@@ -25,14 +26,14 @@ _RELU = Activation(ActivationKind.RELU)
 
 
 def image_insights(network: Network, layers: Stack) -> list[Insight]:
-    """Runs of affine layers that start with a convolution and hold a second layer with weights.
+    """Runs of affine layers that start with a convolution and hold a second layer with weights, at most ``MOST``.
 
     Args:
         network: one that fits.
         layers: ``network.layers``.
 
     """
-    return [_insight(network, path, run) for path, run in _runs(layers, ())]
+    return [_insight(network, path, run) for path, run in islice(_runs(layers, ()), MOST)]
 
 
 def folded(first: Conv, second: Conv) -> Conv | None:

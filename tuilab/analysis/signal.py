@@ -35,6 +35,7 @@ NOTHING = float("-inf")
 """log10 of 0: no signal at all."""
 _COPIES = 60
 _LN_10 = log(10)
+_LOG10_HALF = log10(0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,8 @@ def stack_log10_alive(stack: Stack, shape: Shape) -> float:
                 total += log1p(-prod(1 - p for p in alive)) / _LN_10 if max(alive) < 1 else 0.0
             case _:
                 pass
-        shape = output_shape(layer, shape)
+        if not isinstance(layer, Activation):
+            shape = output_shape(layer, shape)
     return total
 
 
@@ -265,7 +267,7 @@ def _log10_bias(init: Init, fan_in: int, bias_std: float) -> float:
 
 def _log10_sum(one: float, other: float) -> float:
     """log10(10^one + 10^other)."""
-    low, high = sorted((one, other))
+    low, high = (one, other) if one < other else (other, one)
     return high if low == NOTHING else high + log1p(10.0 ** max(low - high, -300)) / _LN_10
 
 
@@ -273,7 +275,7 @@ def _activation_gain(kind: ActivationKind, slope: float, moment: float, size: in
     """log10 of the factor by which an activation changes the mean square of normal inputs."""
     match kind:
         case ActivationKind.RELU:
-            return log10(0.5)
+            return _LOG10_HALF
         case ActivationKind.LEAKY_RELU:
             return log10((1 + slope * slope) / 2)
         case ActivationKind.IDENTITY:

@@ -1,14 +1,26 @@
 """All warnings about one network."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from tuilab.analysis.freedom import degrees_of_freedom, is_transparent
-from tuilab.analysis.insight import Fix, Insight, InsightKind, Why, count, where
+from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Why, count, where
 from tuilab.analysis.insight_collapse import collapse_insights
 from tuilab.analysis.insight_images import image_insights
 from tuilab.analysis.insight_start import start_insights
 from tuilab.analysis.structure import map_layers
-from tuilab.spec.layers import Activation, ActivationKind, BatchNorm, Dropout, Layer, LayerNorm, Stack, Sum, children
+from tuilab.spec.layers import (
+    Activation,
+    ActivationKind,
+    BatchNorm,
+    Conv,
+    Dropout,
+    Layer,
+    LayerNorm,
+    Stack,
+    Sum,
+    children,
+)
 from tuilab.spec.network import Network, Path
 from tuilab.spec.notation import format_layer
 from tuilab.spec.training import Loss, Training
@@ -38,14 +50,15 @@ def warnings(
     training = training or Training()
     layers = network.layers
     rows = list(_rows(layers))
+    kinds = {type(layer) for _, layer in rows}
     found: list[Insight | None] = [
         *collapse_insights(network),
-        *image_insights(network, layers),
+        *(image_insights(network, layers) if Conv in kinds else ()),
         _softmax(network, rows, loss or training.loss),
         _dropout(network, rows),
         *start_insights(network, layers, out_shape, training),
-        _batchnorm(network, rows, training),
-        *_twice(network, layers, ()),
+        _batchnorm(network, rows, training) if BatchNorm in kinds else None,
+        *islice(_twice(network, layers, ()), MOST),
         _data(network, num_train, out_shape[-1], degrees),
     ]
     return tuple(insight for insight in found if insight is not None)

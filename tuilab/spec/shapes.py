@@ -105,7 +105,8 @@ def output_shape(layer: Layer, shape: Shape, path: tuple[int, ...] = ()) -> Shap
 def stack_shape(stack: Stack, shape: Shape, path: tuple[int, ...] = ()) -> Shape:
     """The shape after all layers of ``stack``, by ``output_shape`` one after the other."""
     for index, layer in enumerate(stack):
-        shape = output_shape(layer, shape, (*path, index))
+        if not isinstance(layer, Activation):
+            shape = output_shape(layer, shape, (*path, index))
     return shape
 
 
