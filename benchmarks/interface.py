@@ -27,6 +27,10 @@ from fcntl import ioctl
 
 import psutil
 
+from tuilab.analysis.counting import totals
+from tuilab.spec.network import Network
+from tuilab.spec.notation import parse
+
 EMPTY_APP = """\
 from textual.app import App
 from textual.widgets import Footer, Static
@@ -92,14 +96,16 @@ class Session:
         while text not in ESCAPES.sub(b"", bytes(self.data)) and time.perf_counter() < end:
             self.read(0.1)
 
-    def press(self, key: bytes) -> float:
-        """Milliseconds from the key to the next byte."""
+    def press(self, key: bytes, shows: bytes = b"") -> float:
+        """Milliseconds from the key to the next byte, or until ``shows`` has been written; infinite if it never is."""
         while self.read(0.01):
             pass
-        begun = time.perf_counter()
+        start, begun = len(self.data), time.perf_counter()
         os.write(self.fd, key)
-        self.read(2)
-        return (time.perf_counter() - begun) * 1e3
+        while self.read(begun + 10 - time.perf_counter()):
+            if shows in ESCAPES.sub(b"", bytes(self.data[start:])):
+                return (time.perf_counter() - begun) * 1e3
+        return float("inf")
 
     def kill(self) -> None:
         """End the program at once."""
@@ -135,6 +141,23 @@ def start_up(runs: int, environment: Mapping[str, str], columns: int, rows: int)
     line("quit", f"{statistics.median(quits):.0f} ms", "")
 
 
+def wait_for_training(session: Session, environment: Mapping[str, str]) -> None:
+    """Read until the experiment's runs have taken steps: a mark on screen is there before any worker is.
+
+    Raises:
+        RuntimeError: when nothing has trained within a minute.
+
+    """
+    end = time.perf_counter() + 60
+    while time.perf_counter() < end:
+        listed = subprocess.run([*TUILAB, "ls", "--json"], env=dict(environment), check=True, capture_output=True)
+        newest = (json.loads(listed.stdout) or [{}])[0]
+        if newest.get("status") == "running" and newest.get("done_steps", 0) > 0:
+            return
+        session.read_for(0.5)
+    raise RuntimeError("nothing has trained within a minute")
+
+
 def while_training(keys: int, environment: Mapping[str, str]) -> None:
     """Print key latency, bytes per second and memory while a preset trains on every core."""
     session = Session([*TUILAB, "spirals-depth"], environment)
@@ -143,8 +166,7 @@ def while_training(keys: int, environment: Mapping[str, str]) -> None:
     line("idle", f"{session.read_for(5) / 5:.0f} B/s", "nothing running")
     line("interface memory", f"{psutil.Process(session.pid).memory_info().rss / 1e6:.0f} MB", "a preset open")
     session.press(b"r")
-    session.wait_for("▶".encode(), 60)
-    session.read_for(3)
+    wait_for_training(session, environment)
     line("curves moving", f"{session.read_for(10) / 1e4:.2f} kB/s", "")
     latencies = sorted(session.press(b"[" if index % 2 else b"]") for index in range(keys))
     line("key to paint, p50", f"{latencies[len(latencies) // 2]:.1f} ms", "while training")
@@ -161,20 +183,39 @@ def while_training(keys: int, environment: Mapping[str, str]) -> None:
 
 
 def editing(keys: int, environment: Mapping[str, str]) -> None:
-    """Print the time from a key to the new counts on screen, in a stack of 100 layers and in one of 10,000."""
-    for layers, folder in ((100, "hundred"), (10_000, "thousands")):
+    """Print the time from a key to the new counts on screen, in a stack of 100 layers and in one of 10,000.
+
+    Every key widens the first layer by one, so that no count was ever worked out before; the key is through when the
+    exact new number of parameters has been written.
+    """
+    for columns, rows, layers, folder in (
+        (80, 24, 100, "hundred"),
+        (160, 45, 100, "hundred"),
+        (80, 24, 10_000, "thousands"),
+        (160, 45, 10_000, "thousands"),
+    ):
         with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix=folder) as file:
             stack = " ".join(f"{20 + index % 7} relu" for index in range(layers // 2))
             file.write(f"title: {folder}\ntask: spirals\ncandidates:\n  - {{name: long, stack: {stack}}}\n")
             file.flush()
-            session = Session([*TUILAB, file.name], environment)
+            session = Session([*TUILAB, file.name], environment, columns, rows)
             session.first_text()
             session.wait_for(b"params", 60)
             session.read_for(3)
-            latencies = sorted(session.press(b"-" if index % 2 else b"+") for index in range(keys))
-            note = f"p50; p99 {latencies[int(len(latencies) * 0.99)]:.1f} ms; nothing training"
-            line(f"edit, {layers:,} layers", f"{latencies[len(latencies) // 2]:.1f} ms", note)
+            session.press(b"j")
+            process = psutil.Process(session.pid)
+            before = sum(process.cpu_times()[:2])
+            counts = [f"{num_params(f'{21 + index} {stack[3:]}'):,} params".encode() for index in range(keys)]
+            latencies = sorted(session.press(b"+", count) for count in counts)
+            cpu = (sum(process.cpu_times()[:2]) - before) / keys * 1e3
+            note = f"p50; p99 {latencies[int(len(latencies) * 0.99)]:.1f} ms; CPU {cpu:.1f} ms a key; nothing training"
+            line(f"edit, {layers:,}, {columns}x{rows}", f"{latencies[len(latencies) // 2]:.1f} ms", note)
             session.kill()
+
+
+def num_params(stack: str) -> int:
+    """Of a network for the spirals, which have 2 inputs and 2 classes."""
+    return totals(Network(parse(stack), (2,), 2)).num_params
 
 
 def cost_for_training(rounds: int, environment: Mapping[str, str]) -> None:
@@ -206,7 +247,7 @@ def hang_up(environment: Mapping[str, str]) -> None:
     session = Session([*TUILAB, "spirals-depth"], environment)
     session.first_text()
     session.press(b"r")
-    session.wait_for("▶".encode(), 60)
+    wait_for_training(session, environment)
     begun = time.perf_counter()
     os.close(session.fd)
     os.waitpid(session.pid, 0)

@@ -67,6 +67,19 @@ def test_explain_says_what_collapses_and_what_cannot(cli: Cli) -> None:
     assert "serial collapse" in cli("explain", "3", "--in", "10", "--out", "10").stdout
 
 
+def test_explain_knows_the_loss_the_init_and_the_number_of_examples(cli: Cli) -> None:
+    def kinds(notation: str, *options: str) -> set[str]:
+        explained = document(cli("explain", notation, "--in", "10", "--out", "10", *options, "--json"))
+        return {one["kind"] for one in explained["warnings"]}
+
+    assert "softmax before cross-entropy" in kinds("14 relu out softmax")
+    assert "softmax before cross-entropy" not in kinds("14 relu out softmax", "--loss", "mse")
+    assert "vanishing signal" not in kinds("12*(64 relu)")
+    assert "vanishing signal" in kinds("12*(64 relu)", "--init", "torch")
+    assert "more parameters than data" in kinds("64 relu", "--train", "10")
+    assert "more parameters than data" not in kinds("64 relu", "--train", "10000")
+
+
 def test_code_is_a_module_that_runs_with_torch_alone(cli: Cli, tmp_path: Path) -> None:
     written = cli("code", "2*(16 relu)", "--in", "64", "--out", "10", "--name", "Digits").stdout
     (tmp_path / "digits.py").write_text(written)

@@ -151,6 +151,45 @@ async def test_a_thousand_layers_scroll_and_edit(tmp_path: Path) -> None:
         assert "  0 ○ in" in screen_text(app)
 
 
+async def test_a_huge_stack_is_looked_at_behind_the_keys_and_late_answers_are_dropped(tmp_path: Path) -> None:
+    long = " ".join(["8", "8", *["9 relu"] * 300])
+    comparison = TINY.model_validate({**TINY.model_dump(mode="json"), "candidates": [{"name": "long", "stack": long}]})
+    async with opened(tmp_path, path=preset_file(tmp_path, comparison, "long")) as (app, pilot):
+        lab = lab_of(app)
+        await press(app, pilot, ["j", "plus"])
+        lab._look()
+        await press(app, pilot, ["plus"])
+        while "no non-linearity between them" not in screen_text(app):
+            await pilot.pause()
+        assert all(known is lab.shown.candidate for known, _ in lab._late)
+        assert bench_stacks(app)[0].startswith("10 8 9 relu")
+
+
+async def test_a_row_is_found_by_what_it_says_and_found_again(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        view = lab_of(app).stack_view
+        await press(app, pilot, ["i", "ctrl+u", *"8 tanh 9 relu 7 tanh", "enter", "g"])
+        await press(app, pilot, ["slash", *"tan", "enter"])
+        assert view.cursor == 2
+        await press(app, pilot, ["slash", "enter"])
+        assert view.cursor == 6
+        await press(app, pilot, ["slash", "enter"])
+        assert view.cursor == 2
+        await press(app, pilot, ["slash", *"gelu", "enter"])
+        assert "no row says 'gelu'" in screen_text(app)
+        await press(app, pilot, ["escape"])
+        assert view.cursor == 2
+
+
+async def test_candidates_are_tabs_over_the_stack_and_brackets_turn_them(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        assert "A wide · B · C" in screen_text(app)
+        await press(app, pilot, ["right_square_bracket"])
+        assert "A · B deep · C" in screen_text(app)
+        await press(app, pilot, ["left_square_bracket", "left_square_bracket"])
+        assert "A wide · B · C" in screen_text(app)
+
+
 @pytest.mark.parametrize(
     ("text", "amount"),
     [("10k", 10_000), ("1.2M", 1_200_000), ("A", 502), ("deep", 477), ("same as deep", 477), ("≥ 300", 300),

@@ -247,3 +247,8 @@ def test_biases_do_not_hide_a_signal_that_vanishes():
     assert "comes from the biases" in found.why.text
     kinds = {one.kind for one in warnings(network, Training(init=Init.HE_NORMAL, bias_std=0.05))}
     assert InsightKind.VANISHING_SIGNAL not in kinds
+
+
+def test_of_one_mistake_made_two_hundred_times_the_first_fifty_are_told() -> None:
+    assert _kinds(warnings(_network(" ".join(["relu"] * 200)))).count("activation twice") == 50
+    assert _kinds(warnings(_network(" ".join(["20 relu"] * 200)))).count("activation twice") == 0
