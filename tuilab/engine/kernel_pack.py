@@ -47,6 +47,9 @@ _State: TypeAlias = tuple[
 _Examples: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]
 
 
+_LARGEST = 1 << 20
+"""Parameters of the largest network. Beyond, weights, gradient and moments come from memory at every step, and the
+library's products in large blocks win: 784-1024-1024-10 trains 1.2 times as fast with them."""
 _CACHED = 1 << 18
 """Floats of the largest activation that are taken through the network at once."""
 
@@ -83,8 +86,9 @@ class KernelPack:
 
     @staticmethod
     def knows(job: Job) -> bool:
-        """Whether the kernel has instructions for every layer and the optimiser."""
-        return kernel_knows(job.layout) and describe(job.training.optimizer) is not None
+        """Whether the kernel has instructions for every layer and the optimiser, and is the faster way."""
+        small = job.layout.row_length <= _LARGEST
+        return small and kernel_knows(job.layout) and describe(job.training.optimizer) is not None
 
     def parameters(self) -> NDArray[np.float32]:
         """(replicas, num_params): the parameters in order, without gaps."""
