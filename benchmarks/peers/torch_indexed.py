@@ -1,11 +1,10 @@
 """Eager PyTorch at its best: examples as tensors picked by index, fused optimisers, convolutions channels-last."""
 
 import torch
-from torch import nn
 
 from benchmarks.peers.problem import Conv, Problem
 from benchmarks.peers.serving import serve
-from benchmarks.peers.torch_modules import examples_of, loss_of, mean_loss, module_of
+from benchmarks.peers.torch_modules import examples_of, loss_of, mean_loss, module_of, optimizer_of
 
 
 class Indexed:
@@ -21,7 +20,7 @@ class Indexed:
             for parameter in [parameter for module in self._modules for parameter in module.parameters()]:
                 if parameter.ndim == 4:
                     parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        self._optimizers = [_optimizer(problem, module) for module in self._modules]
+        self._optimizers = [optimizer_of(problem, module, fused=True) for module in self._modules]
 
     def train(self, epochs: int) -> int:
         done = 0
@@ -37,12 +36,6 @@ class Indexed:
 
     def loss(self) -> float:
         return mean_loss(self._problem, self._modules)
-
-
-def _optimizer(problem: Problem, module: nn.Module) -> torch.optim.Optimizer:
-    if problem.optimizer == "adam":
-        return torch.optim.Adam(module.parameters(), lr=problem.lr, fused=True)
-    return torch.optim.SGD(module.parameters(), lr=problem.lr, momentum=0.9, fused=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """The loop that one writes first: PyTorch, a shuffling DataLoader, one network after the other."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.peers.problem import Problem
 from benchmarks.peers.serving import serve
-from benchmarks.peers.torch_modules import examples_of, loss_of, mean_loss, module_of
+from benchmarks.peers.torch_modules import examples_of, loss_of, mean_loss, module_of, optimizer_of
 
 
 class Loop:
@@ -16,7 +16,7 @@ class Loop:
         torch.set_num_threads(threads)
         self._problem, self._loss_of = problem, loss_of(problem)
         self._modules = [module_of(layers) for layers in problem.networks]
-        self._optimizers = [_optimizer(problem, module) for module in self._modules]
+        self._optimizers = [optimizer_of(problem, module) for module in self._modules]
         self._loader: DataLoader[tuple[Tensor, ...]] = DataLoader(
             TensorDataset(*examples_of(problem)), problem.batch, shuffle=True
         )
@@ -35,12 +35,6 @@ class Loop:
 
     def loss(self) -> float:
         return mean_loss(self._problem, self._modules)
-
-
-def _optimizer(problem: Problem, module: nn.Module) -> torch.optim.Optimizer:
-    if problem.optimizer == "adam":
-        return torch.optim.Adam(module.parameters(), lr=problem.lr)
-    return torch.optim.SGD(module.parameters(), lr=problem.lr, momentum=0.9)
 
 
 if __name__ == "__main__":

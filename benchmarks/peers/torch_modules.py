@@ -43,6 +43,13 @@ def loss_of(problem: Problem) -> nn.Module:
     return nn.BCEWithLogitsLoss() if problem.loss == "bce" else nn.CrossEntropyLoss()
 
 
+def optimizer_of(problem: Problem, module: nn.Module, *, fused: bool | None = None) -> torch.optim.Optimizer:
+    """The problem's optimiser for one network; ``fused`` is torch's, which chooses for itself where it is None."""
+    if problem.optimizer == "adam":
+        return torch.optim.Adam(module.parameters(), lr=problem.lr, fused=fused)
+    return torch.optim.SGD(module.parameters(), lr=problem.lr, momentum=0.9, fused=fused)
+
+
 def mean_loss(problem: Problem, modules: list[nn.Sequential]) -> float:
     """Over all training examples and networks."""
     x, y = examples_of(problem)
