@@ -164,6 +164,10 @@ def test_ties_go_to_the_lower_loss_and_then_to_the_smaller_rate():
     assert choose_lr([at(1e-3, 0.5), at(1e-2, 0.4), at(1e-1, 0.4)]) == 1e-2
 
 
+def test_a_rate_at_which_one_run_gets_through_beats_one_at_which_none_does_however_bad_the_run():
+    assert choose_lr([*tuned({1e-3: None}), ended(NewRun(0, Phase.TUNING, 0, 1e-2), 1.0), *tuned({1e-2: None})]) == 1e-2
+
+
 def test_when_every_run_fails_the_search_goes_down_and_ends():
     batches = follow(lambda lr: None)
     assert [batch[0].lr for batch in batches] == [1e-3, 3e-4, 1e-4, 1e-4]

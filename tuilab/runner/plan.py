@@ -109,9 +109,10 @@ def choose_lr(runs: Sequence[RunRecord]) -> float:
 
 
 def ranked(runs: Sequence[RunRecord]) -> list[float]:
-    """Learning rates by mean validation metric, best first; ties go to the lower loss, then to the smaller rate.
+    """Learning rates by mean validation metric, best first.
 
-    A run that failed counts as the worst: at least 1, and at least the largest metric of any run here.
+    Ties go to the lower loss, then to fewer failures, then to the smaller rate. A run that failed counts as the worst:
+    at least 1, and at least the largest metric of any run here.
 
     Args:
         runs: tuning runs of one candidate that have ended; at least one.
@@ -120,11 +121,11 @@ def ranked(runs: Sequence[RunRecord]) -> list[float]:
     metrics = [run.val_metric for run in runs if run.val_metric is not None]
     worst = max([_WORST, *metrics])
 
-    def score(lr: float) -> tuple[float, float, float]:
+    def score(lr: float) -> tuple[float, float, float, float]:
         own = [run for run in runs if run.lr == lr]
         metric = fmean(worst if run.val_metric is None else run.val_metric for run in own)
         loss = fmean(math.inf if run.val_loss is None else run.val_loss for run in own)
-        return metric, loss, lr
+        return metric, loss, fmean(run.val_metric is None for run in own), lr
 
     return sorted({run.lr for run in runs}, key=score)
 
