@@ -24,7 +24,8 @@ from tuilab.spec.layers import (
     Stack,
     Sum,
 )
-from tuilab.spec.notation import LAYER_NAMES, MAX_DEPTH, MAX_TEXT, format_layer, format_stack, parse
+from tuilab.spec.notation import MAX_DEPTH, MAX_TEXT, format_layer, format_stack, parse
+from tuilab.spec.vocabulary import LAYER_NAMES
 
 RELU = Activation(ActivationKind.RELU)
 

@@ -18,7 +18,8 @@ from tuilab.spec.layers import (
     Stack,
 )
 from tuilab.spec.network import Path
-from tuilab.spec.notation import MAX_INTEGER, format_layer
+from tuilab.spec.notation import format_layer
+from tuilab.spec.vocabulary import MAX_INTEGER
 
 
 def number_of(layer: Layer) -> float | int | None:

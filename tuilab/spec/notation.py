@@ -9,10 +9,9 @@
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeAlias
 
 from tuilab.spec.errors import NotationError
 from tuilab.spec.layers import (
@@ -34,118 +33,16 @@ from tuilab.spec.layers import (
     Stack,
     Sum,
 )
+from tuilab.spec.vocabulary import LAYER_NAMES, LAYERS, MAX_INTEGER, Parameter, Value
 
 MAX_TEXT = 200_000
 """Characters; longer notation is refused before it is read."""
 MAX_DEPTH = 50
 """Brackets inside brackets."""
-MAX_INTEGER = 10**15
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<mark>[*×()|,=!]))"
 )
-
-Value: TypeAlias = int | float | bool | str
-
-
-@dataclass(frozen=True, slots=True)
-class _Parameter:
-    """One argument of a layer: its name, what it takes, and its bounds."""
-
-    name: str
-    kind: type
-    default: Value | None = None
-    required: bool = False
-    low: float = 1
-    high: float = MAX_INTEGER
-
-
-def _width(name: str) -> _Parameter:
-    return _Parameter(name, int, required=True)
-
-
-_BIAS = _Parameter("bias", bool, True)
-_INIT = _Parameter("init", str)
-_LOCKED = _Parameter("locked", bool, False)
-_TRAINABLE = _Parameter("trainable", bool, True)
-_WINDOW = (
-    _Parameter("kernel_size", int, required=True),
-    _Parameter("stride", int),
-    _Parameter("padding", int, 0, low=0),
-)
-
-_Build: TypeAlias = Callable[[dict[str, Value]], Layer]
-
-
-def _init(values: dict[str, Value]) -> Init | None:
-    return Init(values["init"]) if "init" in values else None
-
-
-def _integer(values: dict[str, Value], name: str, default: int) -> int:
-    return int(values.get(name, default))
-
-
-def _stride(values: dict[str, Value]) -> int | None:
-    return int(values["stride"]) if "stride" in values else None
-
-
-def _linear(v: dict[str, Value]) -> Layer:
-    return Linear(
-        int(v["out_features"]),
-        bool(v.get("bias", True)),
-        _init(v),
-        bool(v.get("locked", False)),
-        bool(v.get("trainable", True)),
-    )
-
-
-def _conv(v: dict[str, Value]) -> Layer:
-    return Conv(
-        int(v["out_channels"]),
-        int(v["kernel_size"]),
-        _integer(v, "stride", 1),
-        _integer(v, "padding", 0),
-        bool(v.get("bias", True)),
-        _init(v),
-        bool(v.get("locked", False)),
-    )
-
-
-def _activation(kind: ActivationKind) -> _Build:
-    return lambda v: Activation(kind, float(v.get("negative_slope", 0.01)))
-
-
-_LAYERS: dict[str, tuple[tuple[_Parameter, ...], _Build]] = {
-    "linear": ((_width("out_features"), _BIAS, _INIT, _LOCKED, _TRAINABLE), _linear),
-    "out": ((_BIAS, _INIT), lambda v: Out(bool(v.get("bias", True)), _init(v))),
-    "dropout": ((_Parameter("p", float, 0.5, low=0, high=1),), lambda v: Dropout(float(v.get("p", 0.5)))),
-    "layernorm": ((), lambda v: LayerNorm()),
-    "batchnorm": ((), lambda v: BatchNorm()),
-    "conv": (
-        (
-            _width("out_channels"),
-            _Parameter("kernel_size", int, required=True),
-            _Parameter("stride", int, 1),
-            _Parameter("padding", int, 0, low=0),
-            _BIAS,
-            _INIT,
-            _LOCKED,
-        ),
-        _conv,
-    ),
-    "maxpool": (_WINDOW, lambda v: MaxPool(int(v["kernel_size"]), _stride(v), _integer(v, "padding", 0))),
-    "avgpool": (_WINDOW, lambda v: AvgPool(int(v["kernel_size"]), _stride(v), _integer(v, "padding", 0))),
-    "flatten": ((), lambda v: Flatten()),
-    **{
-        kind.value: (
-            (_Parameter("negative_slope", float, 0.01, low=0, high=1e6),) if kind is ActivationKind.LEAKY_RELU else (),
-            _activation(kind),
-        )
-        for kind in ActivationKind
-    },
-}
-LAYER_NAMES = (*_LAYERS, "residual", "sum")
-"""Every name the notation knows, for suggestions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,12 +156,12 @@ class _Parser:
                 branches.append(self.body("a branch of sum"))
             self.expect(")", "to close sum (branches are separated by '|')")
             return Sum(tuple(branches))
-        if name not in _LAYERS:
+        if name not in LAYERS:
             raise self.fail(f"unknown layer {token.text!r}{_suggestion(name)}", token)
-        parameters, build = _LAYERS[name]
+        parameters, build = LAYERS[name]
         return build(self.arguments(token, parameters))
 
-    def arguments(self, layer: _Token, parameters: tuple[_Parameter, ...]) -> dict[str, Value]:
+    def arguments(self, layer: _Token, parameters: tuple[Parameter, ...]) -> dict[str, Value]:
         values: dict[str, Value] = {}
         if self.take("("):
             position = 0
@@ -281,7 +178,7 @@ class _Parser:
         return values
 
     def argument(
-        self, layer: _Token, parameters: tuple[_Parameter, ...], position: int, values: dict[str, Value]
+        self, layer: _Token, parameters: tuple[Parameter, ...], position: int, values: dict[str, Value]
     ) -> None:
         token = self.token
         following = self.tokens[min(self.at + 1, len(self.tokens) - 1)]
@@ -303,7 +200,7 @@ class _Parser:
             raise self.fail(f"{parameter.name} is given twice", token)
         values[parameter.name] = self.value(parameter)
 
-    def value(self, parameter: _Parameter) -> Value:
+    def value(self, parameter: Parameter) -> Value:
         token = self.token
         self.at += 1
         if parameter.kind is bool:
@@ -324,7 +221,7 @@ class _Parser:
             raise self.fail(f"{parameter.name} lies between {parameter.low:g} and {parameter.high:g}", token)
         return number
 
-    def integer(self, token: _Token, parameter: _Parameter | None = None) -> int:
+    def integer(self, token: _Token, parameter: Parameter | None = None) -> int:
         name = parameter.name if parameter else "a width or count"
         low = int(parameter.low) if parameter else 1
         digits = token.text.replace("_", "")

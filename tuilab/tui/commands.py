@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tuilab.spec.notation import LAYER_NAMES
+from tuilab.spec.vocabulary import LAYER_NAMES
 from tuilab.tui.lines import letter
 from tuilab.tui.opening import short_path
 from tuilab.tui.remembered import recent_files

@@ -4,7 +4,7 @@ import re
 
 from textual.suggester import Suggester
 
-from tuilab.spec.notation import LAYER_NAMES
+from tuilab.spec.vocabulary import LAYER_NAMES
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*$")
 _COMMON = ("relu", "residual(", "dropout(", "tanh", "layernorm", "linear(", "sum(", "conv(", "maxpool(", "flatten")
