@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tuilab.engine.reports import evaluation_steps
-from tuilab.engine.training import PATIENCE, Watch, train_group
+from tuilab.engine.training import train_group
+from tuilab.engine.watch import PATIENCE, Watch
 from tuilab.spec.errors import LabError
 from tuilab.spec.notation import parse
 from tuilab.spec.protocol import Event, GroupFinished, GroupStarted, Points, Replica, RunFailed, RunFinished, TrainGroup

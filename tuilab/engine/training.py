@@ -19,6 +19,7 @@ from tuilab.engine.packing import make_packs, wave_size
 from tuilab.engine.precision import products_in
 from tuilab.engine.probes import probe, without_gaps
 from tuilab.engine.reports import Reports, evaluation_steps, finite
+from tuilab.engine.watch import Watch
 from tuilab.spec.errors import LabError
 from tuilab.spec.network import Network
 from tuilab.spec.probes import Probes
@@ -38,10 +39,6 @@ from tuilab.spec.protocol import (
 from tuilab.spec.task import facts
 from tuilab.spec.training import report_steps
 
-DIVERGED = 1e4
-"""A loss this many times the loss before training (or 1, if that is larger) is on its way out."""
-PATIENCE = 5
-"""Evaluations in a row with such losses after which a run has failed."""
 _CHUNK_SECONDS = 0.03
 """About how long the engine trains before it looks at its requests again."""
 
@@ -130,7 +127,7 @@ class _Wave:
     alive: list[list[int]] = field(init=False)
     """For each pack the replicas' positions in the wave that it still trains."""
     members: list[Member] = field(init=False)
-    watch: "Watch" = field(init=False)
+    watch: Watch = field(init=False)
     nothing: LossArray = field(init=False)
     """(replicas,) NaN: not evaluated at this step."""
     keeper: Keeper = field(init=False)
@@ -369,38 +366,6 @@ class _Wave:
             member = self.members[position]
             start = without_gaps(self.job.layout, initial_values(self.job, [member])[0].cpu().numpy())
             yield probe(self.job.layout, member.split, start, np.asarray(torch.as_tensor(end).cpu()))
-
-
-class Watch:
-    """Tells which runs have diverged.
-
-    A run has failed when a training loss or its validation loss is not a finite number, or when its training loss has
-    been more than 10,000 times its loss before training (at least 1) all the way through 5 evaluations in a row.
-    """
-
-    def __init__(self, initial_loss: LossArray, high: LossArray | None = None) -> None:
-        """The losses (runs,) before training, and at how many evaluations in a row they have been far exceeded."""
-        self._initial_loss = initial_loss
-        self._high = np.zeros(len(initial_loss)) if high is None else high
-
-    def state(self) -> LossArray:
-        """(2, runs): what it was made with, as it is now."""
-        return np.stack([self._initial_loss, self._high])
-
-    def judge(self, losses: LossArray, eval_loss: LossArray) -> list[str]:
-        """Why each run has failed at this evaluation, (runs,); empty where it has not.
-
-        Args:
-            losses: (steps, runs), the training losses since the last evaluation.
-            eval_loss: (runs,), on the validation part.
-
-        """
-        self._high = np.where((losses > DIVERGED * self._initial_loss).all(0), self._high + 1, 0)
-        reasons = np.full(len(eval_loss), "", dtype=object)
-        reasons[self._high >= PATIENCE] = f"diverged: the loss stayed {DIVERGED:,.0f} times above its start"
-        reasons[~np.isfinite(eval_loss)] = "diverged: the validation loss is not a finite number"
-        reasons[~np.isfinite(losses).all(0)] = "diverged: the loss is not a finite number"
-        return [str(reason) for reason in reasons]
 
 
 def _next_chunk(steps: int, seconds: float, chunk: int) -> int:

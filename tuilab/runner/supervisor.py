@@ -1,18 +1,16 @@
 """Drives one experiment: has its runs trained, writes what comes back, obeys commands."""
 
 import logging
-import platform
 import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import assert_never
 
-from tuilab import __version__
 from tuilab.runner.crew import Crew, Job, Task
 from tuilab.runner.engines import Death, EnginePool, EngineProcess
+from tuilab.runner.environment import environment_of
 from tuilab.runner.findings import Findings
 from tuilab.runner.ledger import NO_HISTORY, History, Ledger
 from tuilab.runner.roster import Roster, replica_of
@@ -266,20 +264,7 @@ class Supervisor:
         if devices[0] != "cpu":
             name = ", ".join(f"{ready.cuda[int(device.removeprefix('cuda:'))]} ({device})" for device in devices)
         self.ledger.update(replace(self.ledger.progress, device=name))
-        self._remember_environment(ready, name, devices)
-
-    def _remember_environment(self, ready: Ready, device: str, devices: Sequence[str]) -> None:
-        environment = {
-            "tuilab": __version__,
-            "python": platform.python_version(),
-            "torch": ready.torch,
-            "system": platform.platform(),
-            "device": device,
-            "slots": ", ".join(devices),
-            "kernel": "compiled" if ready.kernel and devices[0] == "cpu" else "none",
-            "precision": ", ".join(sorted({one.precision.value for one in self.setting.trainings})),
-            "seed": str(self.setting.comparison.protocol.seed),
-        }
+        environment = environment_of(self.setting, ready, name, devices)
         log.info("%s", ", ".join(f"{name}: {value}" for name, value in environment.items()))
         try:
             self.writer.set_environment(self.experiment, environment)
