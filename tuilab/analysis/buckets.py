@@ -5,9 +5,13 @@ import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Self, cast
+from contextlib import suppress
+from itertools import compress
+from operator import mul
+from typing import Literal, NamedTuple, Self, TypeVar, cast
 
 CAPACITY = 1024
+_Item = TypeVar("_Item")
 Band = Literal["interval", "range"]
 """The 95 % t interval of the mean over runs, or everything from the lowest run to the highest."""
 FEW = 4
@@ -16,6 +20,7 @@ _TINY = 1e-10
 """What counts as zero on a log scale: a float32 loss that is exactly 0 was below about 1e-8, not below everything."""
 _LARGEST = 700.0
 """The logarithm of a number that a float still holds."""
+_LN_2 = math.log(2)
 _HEAD = struct.Struct("<qq")
 """How buckets begin as bytes: the binary logarithm of their width, and their number."""
 _COLUMNS = 8
@@ -133,58 +138,43 @@ class HalvingBuckets:
         if not steps:
             return
         self._reach(max(steps))
-        finite = _finite(values)
-        if finite is not None and sorted(steps) == list(steps):
-            self._extend_sorted(steps, finite)
-        else:
-            self._extend_singly(steps, values)
+        steps, known = _finite(steps, values)
+        steps, (known,) = in_order(steps, (known,))
+        self._extend_sorted(steps, known)
         self._trim()
 
-    def _extend_singly(self, steps: Sequence[int], values: Sequence[float | None]) -> None:
-        shift, inf = self._shift, math.inf
-        kept, counts, lows, highs = self._steps, self._counts, self._lows, self._highs
-        for step, value in zip(steps, values, strict=True):
-            if value is None or not -inf < value < inf:
-                continue
-            at = step >> shift
-            if value < lows[at]:
-                lows[at] = value
-            if value > highs[at]:
-                highs[at] = value
-            if not counts[at]:
-                kept[at] = step
-            if kept[at] == step:
-                self._sum_up(at, (value,))
-
     def _extend_sorted(self, steps: Sequence[int], values: Sequence[float]) -> None:
-        """The same, bucket by bucket: many values of a bucket cost little more than one."""
+        """Add values bucket by bucket: many values of a bucket cost little more than one."""
+        shift, kept, counts, lows, highs = self._shift, self._steps, self._counts, self._lows, self._highs
         start = 0
         while start < len(steps):
-            at = steps[start] >> self._shift
-            end = bisect_left(steps, (at + 1) << self._shift, start)
+            at = steps[start] >> shift
+            end = bisect_left(steps, (at + 1) << shift, start)
             span = values[start:end]
-            self._lows[at] = min(self._lows[at], min(span))
-            self._highs[at] = max(self._highs[at], max(span))
-            if not self._counts[at]:
-                self._steps[at] = steps[start]
-            first = bisect_left(steps, self._steps[at], start, end)
-            self._sum_up(at, values[first : bisect_right(steps, self._steps[at], first, end)])
+            low, high = min(span), max(span)
+            if low < lows[at]:
+                lows[at] = low
+            if high > highs[at]:
+                highs[at] = high
+            if not counts[at]:
+                kept[at] = steps[start]
+            step = kept[at]
+            if steps[start] != step or steps[end - 1] != step:
+                first = bisect_left(steps, step, start, end)
+                span = values[first : bisect_right(steps, step, first, end)]
+            if span:
+                self._sum_up(at, span, low)
             start = end
 
-    def _sum_up(self, at: int, values: Sequence[float]) -> None:
-        """Count values of the step that a bucket keeps."""
-        log = math.log
-        total, squares = self._sums[at], self._squares[at]
-        log_total, log_squares = self._log_sums[at], self._log_squares[at]
-        for value in values:
-            total += value
-            squares += value * value
-            logarithm = log(value if value > _TINY else _TINY)
-            log_total += logarithm
-            log_squares += logarithm * logarithm
+    def _sum_up(self, at: int, values: Sequence[float], low: float) -> None:
+        """Count values of the step that a bucket keeps, none of them below ``low``."""
+        # To base 2, because math.log also takes a base, and three times as long to see that it was given none.
+        logs = list(map(math.log2, values if low > _TINY else [max(value, _TINY) for value in values]))
         self._counts[at] += len(values)
-        self._sums[at], self._squares[at] = total, squares
-        self._log_sums[at], self._log_squares[at] = log_total, log_squares
+        self._sums[at] += sum(values)
+        self._squares[at] += sum(map(mul, values, values))
+        self._log_sums[at] += _LN_2 * sum(logs)
+        self._log_squares[at] += _LN_2 * _LN_2 * sum(map(mul, logs, logs))
 
     def curve(self, *, log: bool = False, band: Band = "range") -> Curve:
         """Mean over runs and band of each bucket that has values, at the step that it keeps.
@@ -269,12 +259,25 @@ def _exponentials(values: Sequence[float]) -> list[float]:
     return [math.exp(value if value < _LARGEST else _LARGEST) for value in values]
 
 
-def _finite(values: Sequence[float | None]) -> Sequence[float] | None:
-    """The values, where all of them are known and finite."""
-    if None in values:
-        return None
-    known = cast("Sequence[float]", values)
-    return known if math.isfinite(sum(known)) else None
+def in_order(
+    steps: Sequence[int], columns: Sequence[Sequence[_Item]]
+) -> tuple[Sequence[int], Sequence[Sequence[_Item]]]:
+    """Steps, (points,), and columns that belong to them, sorted by step; those of one step stay in their order."""
+    known = list(steps)
+    if sorted(known) == known:
+        return known, columns
+    places = sorted(range(len(known)), key=known.__getitem__)
+    return [known[at] for at in places], [[column[at] for at in places] for column in columns]
+
+
+def _finite(steps: Sequence[int], values: Sequence[float | None]) -> tuple[Sequence[int], Sequence[float]]:
+    """The values that are known and finite, and their steps."""
+    with suppress(TypeError):  # None among them
+        known: Sequence[float] = list(cast("Sequence[float]", values))
+        if math.isfinite(sum(known)):
+            return steps, known
+    wanted = [value is not None and math.isfinite(value) for value in values]
+    return list(compress(steps, wanted)), cast("list[float]", list(compress(values, wanted)))
 
 
 def _fuller(counts: Sequence[int]) -> list[int]:

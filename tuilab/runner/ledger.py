@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from math import inf
+from math import inf, isnan
+from operator import lt
 
 from tuilab.spec.protocol import Points
+from tuilab.store.batches import Columns
 from tuilab.store.locks import LAST_WORD
 from tuilab.store.reader import Reader
-from tuilab.store.records import ExperimentRecord, NewPoint, NewRun, Progress, RunRecord, Status
+from tuilab.store.records import ExperimentRecord, NewRun, Progress, RunRecord, Status
 from tuilab.store.schema import StoreError
 from tuilab.store.writer import Writer
 
@@ -20,8 +22,8 @@ HEARTBEAT_SECONDS = 5.0
 """Longest time between two signs of life."""
 UNSAVED_SECONDS = 60.0
 """How long a store that cannot be written, say because it is damaged, is tried again before the experiment fails."""
-_POINT_BYTES = 200
-"""Of a point in memory."""
+_POINT_BYTES = 100
+"""Of a point in memory, with its copy on the way to the store."""
 UNSAVED_POINTS = 64 * 2**20 // _POINT_BYTES
 """Most points that are kept while the store cannot be written."""
 
@@ -79,7 +81,7 @@ class Ledger:
         self.tell: Callable[[str], None] = _keep_quiet
         self._writer = writer
         self._experiment = experiment
-        self._points: list[NewPoint] = []
+        self._points = Columns.empty()
         self._reported = dict(past.last_steps)
         self._changed: dict[int, None] = {}
         self._saved = self.progress
@@ -116,17 +118,44 @@ class Ledger:
 
     def report(self, points: Points) -> None:
         """Append points. Those that a run has reported already, before it was trained again, are left out."""
-        for row, step in enumerate(points.steps):
-            for column, run in enumerate(points.runs):
-                if run not in self.runs or step <= self._reported.get(run, -1):
-                    continue
-                self._reported[run] = step
-                values = points.train_loss[row][column], points.eval_loss[row][column], points.metric[row][column]
-                if any(value is not None for value in values):
-                    self._points.append(NewPoint(run, step, *values))
-                known = self.runs[run]
-                if not known.status.ended and step > known.step:
-                    self.change(replace(known, step=step))
+        columns = Columns.of_grid(points.runs, points.steps, points.train_loss, points.eval_loss, points.metric)
+        if self._all_new(points):
+            reached = dict.fromkeys(points.runs, points.steps[-1])
+        else:
+            columns = columns.only([self._is_new(*where) for where in zip(columns.runs, columns.steps, strict=True)])
+            reached = dict(zip(columns.runs, columns.steps, strict=True))
+        self._reported |= reached
+        if isnan(sum(columns.train_loss)):
+            columns = columns.only([not all(map(isnan, losses)) for losses in zip(*columns[2:], strict=True)])
+        self._points.append(columns)
+        self._advance(reached)
+
+    def _advance(self, reached: Mapping[int, int]) -> None:
+        """Note the steps that runs have reached, by their ids."""
+        taken = 0
+        for run, step in reached.items():
+            known = self.runs[run]
+            if not known.status.ended and step > known.step:
+                self.runs[run] = replace(known, step=step)
+                self._changed[run] = None
+                taken += step - known.step
+        if taken:
+            self.update(replace(self.progress, done_steps=self.progress.done_steps + taken))
+
+    def _all_new(self, points: Points) -> bool:
+        """Whether no point need be looked at: each is of a known run, and a step later than all before."""
+        runs = set(points.runs)
+        if not (points.steps and len(runs) == len(points.runs) and runs <= self.runs.keys()):
+            return False
+        before = (max(self._reported.get(run, -1) for run in runs), *points.steps)
+        return all(map(lt, before, points.steps))
+
+    def _is_new(self, run: int, step: int) -> bool:
+        """Whether the run is known and has not reported this step, nor a later one; notes that it has now."""
+        if run not in self.runs or step <= self._reported.get(run, -1):
+            return False
+        self._reported[run] = step
+        return True
 
     def flush(self, now: bool = False) -> bool:
         """Write what the store does not know, at most every ``FLUSH_SECONDS``; False while that is not possible.
@@ -139,7 +168,7 @@ class Ledger:
         if not now and clock - self._flushed < FLUSH_SECONDS:
             return self._failing is None
         self._flushed = clock
-        news = bool(self._points or self._changed or self.progress != self._saved)
+        news = bool(self._points.size or self._changed or self.progress != self._saved)
         if not news and clock - self._alive < HEARTBEAT_SECONDS:
             return self._failing is None
         progress = self.progress
@@ -148,7 +177,7 @@ class Ledger:
         except StoreError as error:
             self._complain(error)
             return False
-        self._points.clear()
+        self._points = Columns.empty()
         self._changed.clear()
         self._saved = progress
         self._alive = clock
@@ -177,11 +206,11 @@ class Ledger:
 
     def _drop_points(self) -> None:
         """Give up the points that wait; their runs have not ended then, so that they can be trained again."""
-        log.error("%d points are lost: the store cannot be written", len(self._points))
-        for identity in {point.run for point in self._points}:
+        log.error("%d points are lost: the store cannot be written", self._points.size)
+        for identity in set(self._points.runs):
             run = replace(self.runs[identity], status=Status.STOPPED, reason="its points could not be written")
             self.change(run)
-        self._points.clear()
+        self._points = Columns.empty()
 
     def _written(self) -> bool:
         with suppress(StoreError):
@@ -193,9 +222,9 @@ class Ledger:
         if self._failing is None:
             self._failing = clock
             log.warning("%s", error)
-        self.tell(f"{error} ({len(self._points):,} points wait in memory)")
-        if len(self._points) > UNSAVED_POINTS:
-            raise StoreError(f"{error} ({len(self._points):,} points waited in memory, more than it is for)")
+        self.tell(f"{error} ({self._points.size:,} points wait in memory)")
+        if self._points.size > UNSAVED_POINTS:
+            raise StoreError(f"{error} ({self._points.size:,} points waited in memory, more than it is for)")
         if clock - self._failing > UNSAVED_SECONDS and not error.passing:
             raise error
 

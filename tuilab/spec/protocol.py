@@ -1,9 +1,9 @@
 """What the runner and an engine say to each other: one JSON line each, requests down, events up."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from tuilab.spec.fields import StackField, Value
 from tuilab.spec.probes import Probes
@@ -132,6 +132,13 @@ class Points(Value):
     """(steps, runs): on the validation part."""
     metric: tuple[tuple[float | None, ...], ...]
     """(steps, runs): on the validation part."""
+
+    @model_validator(mode="after")
+    def _shaped(self) -> Self:
+        for rows in (self.train_loss, self.eval_loss, self.metric):
+            if len(rows) != len(self.steps) or not {len(self.runs)}.issuperset(map(len, rows)):
+                raise ValueError(f"there must be {len(self.steps)} rows of {len(self.runs)} values")
+        return self
 
 
 class RunFinished(Value):

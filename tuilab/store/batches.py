@@ -6,7 +6,8 @@ A row for every point would take several times as long to write and to read.
 import sqlite3
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, compress
 from math import isnan, nan
 from typing import NamedTuple, TypeVar
 
@@ -34,25 +35,57 @@ class Columns(NamedTuple):
         """No points."""
         return cls(array("q"), array("q"), array("d"), array("d"), array("d"))
 
-    def take(self, other: "Columns", places: Sequence[int]) -> None:
-        """Append those points of another that stand at these places."""
-        self.runs.extend([other.runs[at] for at in places])
-        self.steps.extend([other.steps[at] for at in places])
-        self.train_loss.extend([other.train_loss[at] for at in places])
-        self.eval_loss.extend([other.eval_loss[at] for at in places])
-        self.metric.extend([other.metric[at] for at in places])
+    @classmethod
+    def of(cls, points: Iterable[NewPoint]) -> "Columns":
+        """The points, column by column."""
+        runs, steps, *losses = tuple(zip(*points, strict=True)) or ((),) * len(cls._fields)
+        return cls(array("q", runs), array("q", steps), *map(_floats, losses))
 
-    def beyond(self, count: int) -> "Columns":
-        """All but the first ``count`` points."""
+    @classmethod
+    def of_grid(cls, runs: Sequence[int], steps: Sequence[int], *losses: Iterable[Sequence[float | None]]) -> "Columns":
+        """What some runs report at some steps, step after step.
+
+        Args:
+            runs: (runs,).
+            steps: (steps,).
+            losses: train loss, eval loss and metric, each (steps, runs); None where not known.
+
+        """
+        each = array("q")
+        for step in steps:
+            each.extend(array("q", (step,)) * len(runs))
+        return cls(array("q", runs) * len(steps), each, *(_floats(list(chain.from_iterable(rows))) for rows in losses))
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return len(self.runs)
+
+    def append(self, other: "Columns") -> None:
+        """Take in the points of another behind one's own."""
+        self.runs.extend(other.runs)
+        self.steps.extend(other.steps)
+        self.train_loss.extend(other.train_loss)
+        self.eval_loss.extend(other.eval_loss)
+        self.metric.extend(other.metric)
+
+    def between(self, start: int, end: int) -> "Columns":
+        """The points at the places from ``start`` to before ``end``."""
         runs, steps, *losses = self
-        return Columns(runs[count:], steps[count:], *(column[count:] for column in losses))
+        return Columns(runs[start:end], steps[start:end], *(column[start:end] for column in losses))
+
+    def only(self, wanted: Sequence[bool]) -> "Columns":
+        """The points that are wanted, (points,)."""
+        runs, steps, *losses = self
+        chosen = (array("d", compress(column, wanted)) for column in losses)
+        return Columns(array("q", compress(runs, wanted)), array("q", compress(steps, wanted)), *chosen)
 
 
-def pack(points: Sequence[NewPoint]) -> bytes:
+def pack(columns: Columns) -> bytes:
     """The points as ``unpack`` reads them."""
-    runs, steps, *losses = zip(*points, strict=True)
-    ints = _little(array("q", runs)).tobytes() + _little(array("q", steps)).tobytes()
-    return ints + b"".join(_little(_floats(column)).tobytes() for column in losses)
+    runs, steps, *losses = columns
+    ints = _little(runs[:]).tobytes() + _little(steps[:]).tobytes()
+    return ints + b"".join(_little(column[:]).tobytes() for column in losses)
 
 
 def _floats(values: Sequence[float | None]) -> "array[float]":
@@ -88,9 +121,9 @@ def _filled(column: _Column, data: bytes) -> _Column:
     return _little(column)
 
 
-def insert(connection: sqlite3.Connection, key: int, points: Sequence[NewPoint]) -> None:
+def insert(connection: sqlite3.Connection, key: int, points: Columns) -> None:
     """Append points; ``key`` is that of the first."""
-    connection.execute("INSERT INTO batches (id, count, data) VALUES (?, ?, ?)", (key, len(points), pack(points)))
+    connection.execute("INSERT INTO batches (id, count, data) VALUES (?, ?, ?)", (key, points.size, pack(points)))
 
 
 def first_free(connection: sqlite3.Connection, number: int) -> int:
@@ -121,7 +154,7 @@ def batches(connection: sqlite3.Connection, number: int, after: int) -> Iterator
         columns, first = unpack(data, count), key - base
         skip = max(0, after + 1 - first)
         if skip < count:
-            yield first + skip, columns.beyond(skip) if skip else columns
+            yield first + skip, columns.between(skip, count) if skip else columns
 
 
 def points_of(first: int, columns: Columns) -> Iterator[Point]:
@@ -143,5 +176,5 @@ def pack_rows(connection: sqlite3.Connection) -> None:
         start = 0
         for end in range(1, len(found) + 1):
             if end == len(found) or found[end][0] != found[end - 1][0] + 1:
-                insert(connection, found[start][0], [NewPoint(*row[1:]) for row in found[start:end]])
+                insert(connection, found[start][0], Columns.of(NewPoint(*row[1:]) for row in found[start:end]))
                 start = end

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuilab.analysis.buckets import HalvingBuckets
+from tuilab.analysis.buckets import HalvingBuckets, in_order
 from tuilab.store.records import Point
 
 _SIZES = struct.Struct("<3q")
@@ -39,7 +39,7 @@ class Curves:
         eval_loss: Sequence[float | None],
         metric: Sequence[float | None],
     ) -> None:
-        """Take in more points; None and values that are not finite are left out.
+        """Take in more points, in any order; None and values that are not finite are left out.
 
         Args:
             steps: (points,).
@@ -48,9 +48,9 @@ class Curves:
             metric: (points,).
 
         """
-        self.train_loss.extend(steps, train_loss)
-        self.eval_loss.extend(steps, eval_loss)
-        self.metric.extend(steps, metric)
+        steps, columns = in_order(steps, (train_loss, eval_loss, metric))
+        for buckets, column in zip((self.train_loss, self.eval_loss, self.metric), columns, strict=True):
+            buckets.extend(steps, column)
 
     def to_bytes(self) -> bytes:
         """Everything in them, for ``from_bytes``."""

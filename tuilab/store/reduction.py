@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
+from itertools import groupby
 from typing import TypeAlias
 
 from tuilab.store.batches import POINT_BITS, Columns, batches, first_free
@@ -27,21 +28,22 @@ def bring_up_to_date(connection: sqlite3.Connection, number: int, *, at_once: bo
 
 def _take_in(connection: sqlite3.Connection, number: int, reduced: int) -> None:
     """Bring the curves of those runs up to date that have points beyond position ``reduced``."""
-    keys: dict[int, CurveKey] = {
-        run: (candidate, None if phase == Phase.FINAL.value else lr)
-        for run, candidate, phase, lr in connection.execute(
-            "SELECT id, candidate, phase, lr FROM runs WHERE experiment = ?", (number,)
-        )
-    }
-    rows: dict[CurveKey, Columns] = {key: Columns.empty() for key in keys.values()}
+    kinds: dict[CurveKey, CurveKey] = {}
+    keys: dict[int, CurveKey] = {}
+    for run, candidate, phase, lr in connection.execute(
+        "SELECT id, candidate, phase, lr FROM runs WHERE experiment = ?", (number,)
+    ):
+        key = candidate, None if phase == Phase.FINAL.value else lr
+        keys[run] = kinds.setdefault(key, key)
+    rows = {key: Columns.empty() for key in kinds}
     for _, columns in batches(connection, number, reduced):
-        places: dict[CurveKey, list[int]] = {key: [] for key in rows}
-        place = {run: places[key] for run, key in keys.items()}
-        for at, run in enumerate(columns.runs):
-            if run in place:
-                place[run].append(at)
-        for key, found in places.items():
-            rows[key].take(columns, found)
+        start = 0
+        # What engines report has many points of one kind in a row.
+        for kind, alike in groupby(map(keys.get, columns.runs)):
+            end = start + len(list(alike))
+            if kind is not None:
+                rows[kind].append(columns.between(start, end))
+            start = end
     known = read_curves(connection, number)
     for key, new in rows.items():
         if new.steps:

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from dataclasses import fields
+from operator import attrgetter
 
 from pydantic import TypeAdapter
 
@@ -15,6 +16,7 @@ from tuilab.store.records import ExperimentRecord, Phase, Progress, RunRecord, S
 
 SELECT_EXPERIMENTS = """SELECT number, id, source, status, message, created, launched, claimed, started, ended,
     heartbeat, device, planned_steps, done_steps, result, comparison, added_seeds FROM experiments"""
+# The columns of a run are in the order of the fields of RunRecord.
 SELECT_RUNS = """SELECT id, candidate, phase, seed_index, lr, status, step, reason, train_loss, train_metric, val_loss,
     val_metric, test_loss, test_metric, dead_fraction, seconds, probes, changes FROM runs"""
 UPDATE_PROGRESS = """UPDATE experiments SET status = :status, message = :message, started = :started, ended = :ended,
@@ -36,7 +38,11 @@ REOPEN_RUNS = """UPDATE runs SET status = 'queued', reason = '' WHERE experiment
     AND NOT (status = 'failed' AND reason LIKE :diverged)"""
 LOST_MESSAGE = "its runner has vanished: it was killed, or the machine was restarted; tuilab resume goes on with it"
 _CHANGES: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...])
+_NO_CHANGES = "[]"
 _RUN_FIELDS = tuple(field.name for field in fields(RunRecord))
+_of_run = attrgetter(*_RUN_FIELDS)
+_PHASES = {phase.value: phase for phase in Phase}
+_STATUSES = {status.value: status for status in Status}
 
 
 def comparison_to_text(comparison: Comparison) -> str:
@@ -70,24 +76,29 @@ def progress_values(progress: Progress, number: int) -> dict[str, str | int | fl
 
 def run_values(run: RunRecord) -> dict[str, str | int | float | None]:
     """The values of ``UPDATE_RUN``."""
-    values = {name: getattr(run, name) for name in _RUN_FIELDS}
+    values = dict(zip(_RUN_FIELDS, _of_run(run), strict=True))
     probes = None if run.probes is None else run.probes.model_dump_json(exclude_defaults=True)
-    changes = _CHANGES.dump_json(run.changes, exclude_none=True).decode()
+    changes = _CHANGES.dump_json(run.changes, exclude_none=True).decode() if run.changes else _NO_CHANGES
     return {**values, "phase": run.phase.value, "status": run.status.value, "probes": probes, "changes": changes}
 
 
 def run_record(row: sqlite3.Row) -> RunRecord:
     """A row of ``SELECT_RUNS`` as a value."""
-    values = {name: row[name] for name in _RUN_FIELDS}
-    probes = None if values["probes"] is None else Probes.model_validate_json(values["probes"])
-    kinds = {
-        "phase": Phase(values["phase"]),
-        "status": Status(values["status"]),
-        "reason": printable(values["reason"]),
-        "probes": probes,
-        "changes": () if values["changes"] == "[]" else _CHANGES.validate_json(values["changes"]),
-    }
-    return RunRecord(**{**values, **kinds})
+    identity, candidate, phase, seed_index, lr, status, step, reason, *scores, probes, changes = row
+    values = [
+        identity,
+        candidate,
+        _PHASES[phase],
+        seed_index,
+        lr,
+        _STATUSES[status],
+        step,
+        printable(reason) if reason else "",
+        *scores,
+        None if probes is None else Probes.model_validate_json(probes),
+        () if changes == _NO_CHANGES else _CHANGES.validate_json(changes),
+    ]
+    return RunRecord(*values)
 
 
 def experiment_record(

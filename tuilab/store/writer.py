@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.seeds import more_seeds
-from tuilab.store.batches import POINT_BITS, first_free, insert
+from tuilab.store.batches import POINT_BITS, Columns, first_free, insert
 from tuilab.store.home import checkpoint_folder, experiment_lock, log_files, make_home, store_file
 from tuilab.store.ids import new_id
 from tuilab.store.locks import FileLock
@@ -202,7 +202,7 @@ class Writer:
     def write(
         self,
         experiment: str,
-        points: Sequence[NewPoint] = (),
+        points: Columns | Sequence[NewPoint] = (),
         runs: Sequence[RunRecord] = (),
         progress: Progress | None = None,
     ) -> None:
@@ -212,10 +212,11 @@ class Writer:
             LabError: when the store cannot be written; then nothing of the batch is in it.
 
         """
+        columns = points if isinstance(points, Columns) else Columns.of(points)
         with self._transaction() as connection:
             number = self._number(experiment)
-            if points:
-                insert(connection, first_free(connection, number), points)
+            if columns.size:
+                insert(connection, first_free(connection, number), columns)
             connection.executemany(UPDATE_RUN, map(run_values, runs))
             connection.execute("UPDATE experiments SET heartbeat = ? WHERE number = ?", (time.time(), number))
             if progress is not None:
@@ -223,7 +224,7 @@ class Writer:
                 if (experiment, progress.result) != self._result:
                     connection.execute(UPDATE_RESULT, (result_to_text(progress.result), number))
             ended = progress is not None and progress.status.ended
-            if points or ended:
+            if columns.size or ended:
                 bring_up_to_date(connection, number, at_once=ended)
         if progress is not None:
             self._result = experiment, progress.result
