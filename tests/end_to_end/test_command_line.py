@@ -177,6 +177,29 @@ def test_a_detached_run_goes_on_and_can_be_stopped_and_removed(cli: Cli, home: P
     wait_until(lambda: not lab_processes(home))
 
 
+def test_an_experiment_that_has_measured_nothing_has_the_same_fields_as_one_that_has(
+    cli: Cli, tiny: Path, long: Path
+) -> None:
+    measured = document(cli("run", str(tiny), "--json"))["candidates"][0]
+    identity = cli("run", str(long), "--detach").stdout.strip()
+    waiting = document(cli("show", identity, "--json"))["candidates"][0]
+    cli("stop", identity)
+    assert list(waiting) == list(measured)
+    assert list(waiting["metric"]) == list(measured["metric"])
+    assert waiting["num_params"] > 0
+    assert waiting["macs"] > 0
+    assert waiting["metric"]["name"] == "error"
+    assert waiting["metric"]["values"] == []
+
+
+def test_a_count_is_a_whole_number_also_with_a_letter_after_it(cli: Cli) -> None:
+    assert document(cli("count", "3", "--in", "4", "--out", "1.1k", "--json"))["num_params"] == 4 * 3 + 3 + 3300 + 1100
+    refused = cli("run", "spirals-depth", "--seeds", "1.5")
+    assert refused.returncode == 2
+    assert "'1.5' is not a whole number" in refused.stderr
+    assert "'fast' is not a number, such as 0.01" in cli("lr", "last", "fast").stderr
+
+
 def test_an_interrupted_run_stops_its_experiment_and_exits_with_130(home: Path, long: Path, cli: Cli) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tuilab", "run", str(long), "--json"],
@@ -236,6 +259,7 @@ def test_doctor_names_versions_devices_and_the_lab(cli: Cli, home: Path) -> None
     assert report["lab"]["home"] == str(home)
     assert report["machine"]["devices"][0] == "cpu"
     assert report["versions"]["torch"]
+    assert report["versions"]["numba"]
 
 
 @pytest.mark.parametrize("term", ["dumb", ""])

@@ -63,6 +63,11 @@ def test_a_report_is_printed_or_written_in_three_formats(finished: tuple[Path, s
     assert "## The exact preset" in text
     assert said(tuilab(folder, "report", "last", "-o", "page.html")) == "wrote page.html\n"
     assert (folder / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert said(tuilab(folder, "report", "last", "-o", "page.pdf", "--to", "md")) == "wrote page.pdf\n"
+    odd = tuilab(folder, "report", "last", "-o", "other.pdf")
+    assert odd.returncode == 2
+    assert odd.stderr.startswith("tuilab: other.pdf: a report is .md, .html or .json")
+    assert not (folder / "other.pdf").exists()
     failed = tuilab(folder, "report", "last", "-o", "missing/report.md")
     assert failed.returncode == 2
     assert failed.stderr.count("\n") == 1

@@ -24,7 +24,7 @@ from tuilab.store.schema import on_network
 from tuilab.tui.start import over_ssh
 from tuilab.tui.terminal_facts import choices
 
-_PACKAGES = ("torch", "textual", "plotext", "pydantic", "numpy", "scipy", "scikit-learn", "rich")
+_PACKAGES = ("torch", "textual", "plotext", "pydantic", "numpy", "scipy", "scikit-learn", "rich", "numba")
 _TORCH = """import json, torch
 print(json.dumps({"devices": ["cpu"] + [f"cuda:{i} {torch.cuda.get_device_name(i)}"
     for i in range(torch.cuda.device_count())], "threads": torch.get_num_threads(), "cuda": torch.version.cuda}))"""
@@ -45,7 +45,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     for section, facts in report.items():
         say(section)
         for name, value in facts.items():
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else value
             say(f"  {name:<14} {shown}")
     return 0
 

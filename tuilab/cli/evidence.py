@@ -29,7 +29,8 @@ from tuilab.store.records import ExperimentRecord, Status
 QUICK = "quick"
 """The profile that is too small for the verdict: only the sign must be as expected."""
 _SIGNED = (VerdictKind.BETTER, VerdictKind.WORSE)
-_SUFFIXES = {".html": "html", ".htm": "html", ".json": "json"}
+_SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".md": "md", ".markdown": "md", ".txt": "md", "": "md"}
+"""What a report is written as, by its file's ending."""
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -37,7 +38,7 @@ def report(arguments: argparse.Namespace) -> int:
     reader = Reader(lab_home())
     read = report_input(reader, reader.find(arguments.id))
     target = Path(arguments.output) if arguments.output else None
-    kind = arguments.to or (_SUFFIXES.get(target.suffix.lower(), "md") if target else "md")
+    kind = arguments.to or (_kind_of(target) if target else "md")
     text = rendered(read, kind)
     if target is None:
         say(text.rstrip("\n"))
@@ -45,6 +46,19 @@ def report(arguments: argparse.Namespace) -> int:
     write_atomically(target, text)
     say(f"wrote {target}")
     return 0
+
+
+def _kind_of(target: Path) -> str:
+    """What a report in this file is, by its ending.
+
+    Raises:
+        LabError: when the ending is that of something else, such as ``.pdf``.
+
+    """
+    kind = _SUFFIXES.get(target.suffix.lower())
+    if kind is None:
+        raise LabError(f"{target}: a report is .md, .html or .json; name one of these, or say --to md, html or json")
+    return kind
 
 
 def rendered(read: ReportInput, kind: str) -> str:

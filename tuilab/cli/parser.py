@@ -39,17 +39,30 @@ def _network_arguments(parser: argparse.ArgumentParser, many: bool = False) -> N
     parser.add_argument("--out", dest="out_features", type=_count, metavar="N", help="output size of the projection")
 
 
+_ROUNDING = 1e-12
+"""By how much of itself ``1.1k`` may miss a whole number through the binary fraction of 1.1."""
+
+
 def _count(text: str) -> int:
     """A whole number above zero, also as 10_000, "10 000", 10k, 1.2M or 175B."""
     scale = {"k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9}.get(text[-1:].lower(), 1)
     digits = (text[:-1] if scale > 1 else text).replace("_", "").replace(",", "").replace(" ", "")
     try:
-        number = round(float(digits) * scale)
+        value = float(digits) * scale
+        number = round(value)
     except (ValueError, OverflowError):
-        number = 0
-    if not 1 <= number <= 10**15:
+        value, number = 0.0, 0
+    if not 1 <= number <= 10**15 or abs(value - number) > _ROUNDING * number:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10^15")
     return number
+
+
+def _rate(text: str) -> float:
+    """A learning rate; whether it is in range is for the runner to say."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, such as 0.01") from None
 
 
 _LOSSES = ("cross_entropy", "bce", "mse", "l4")
@@ -112,7 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     stop.add_argument("--run", type=_count, metavar="N", help="only this run, as export --what runs numbers them")
     lr = add("lr", "experiments", "lr", "train what trains now with another learning rate; such runs are no evidence")
     add_id(lr)
-    lr.add_argument("lr", type=float, metavar="LR", help="the learning rate, which the schedule still multiplies")
+    lr.add_argument("lr", type=_rate, metavar="LR", help="the learning rate, which the schedule still multiplies")
     lr.add_argument("--run", type=_count, metavar="N", help="only this run, as export --what runs numbers them")
     steps = add("steps", "experiments", "steps", "let what trains now take more steps; such runs are no evidence")
     add_id(steps)

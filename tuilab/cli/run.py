@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tuilab.analysis.counting import count
+from tuilab.analysis.result import CandidateResult
 from tuilab.cli.output import Json, complain, is_terminal, print_json, say
 from tuilab.runner import client
 from tuilab.spec.comparison import Comparison
@@ -13,6 +15,7 @@ from tuilab.spec.errors import LabError
 from tuilab.spec.notation import format_stack
 from tuilab.spec.preset_file import load
 from tuilab.spec.presets import find_preset
+from tuilab.spec.task import facts
 from tuilab.store.home import lab_home
 from tuilab.store.reader import Reader
 from tuilab.store.records import ExperimentRecord, Status
@@ -149,7 +152,7 @@ def exit_code(record: ExperimentRecord) -> int:
 
 
 def document(record: ExperimentRecord) -> Json:
-    """What ``--json`` prints of an experiment."""
+    """What ``--json`` prints of an experiment; the same fields whether it has ended or has not begun."""
     result = record.result
     return {
         "experiment": record.id,
@@ -159,31 +162,56 @@ def document(record: ExperimentRecord) -> Json:
         "source": record.source,
         "task": record.comparison.task.kind,
         "device": record.device,
-        "candidates": [
-            {
-                "name": one.name,
-                "notation": one.notation,
-                "num_params": one.num_params,
-                "macs": one.macs,
-                "lr": one.lr,
-                "metric": {
-                    "name": result.metric,
-                    "mean": one.mean,
-                    "half_width": one.half_width,
-                    "values": list(one.values),
-                    "failures": one.failures,
-                },
-            }
-            for one in result.candidates
-        ]
-        if result
-        else [
-            {"name": candidate.name, "notation": format_stack(candidate.stack)}
-            for candidate in record.comparison.candidates
-        ],
+        "candidates": (
+            [_measured(one, result.metric) for one in result.candidates] if result else _planned(record.comparison)
+        ),
         "verdict": result.verdict if result else None,
         "seconds": _seconds(record),
     }
+
+
+def _measured(one: CandidateResult, metric: str) -> dict[str, Json]:
+    """A candidate with what its final runs say."""
+    return {
+        "name": one.name,
+        "notation": one.notation,
+        "num_params": one.num_params,
+        "macs": one.macs,
+        "lr": one.lr,
+        "metric": {
+            "name": metric,
+            "mean": one.mean,
+            "half_width": one.half_width,
+            "values": list(one.values),
+            "failures": one.failures,
+        },
+    }
+
+
+def _planned(comparison: Comparison) -> list[Json]:
+    """The candidates while nothing is known but what they are; without counts where the task's file has gone."""
+    try:
+        known = facts(comparison.task)
+        counts = [count(comparison.network_of(candidate, known)) for candidate in comparison.candidates]
+    except LabError:
+        known, counts = None, []
+    return [
+        {
+            "name": candidate.name,
+            "notation": format_stack(candidate.stack),
+            "num_params": counts[i].num_params if counts else None,
+            "macs": counts[i].macs if counts else None,
+            "lr": None,
+            "metric": {
+                "name": known.metric if known else None,
+                "mean": None,
+                "half_width": None,
+                "values": [],
+                "failures": 0,
+            },
+        }
+        for i, candidate in enumerate(comparison.candidates)
+    ]
 
 
 def _seconds(record: ExperimentRecord) -> float | None:
