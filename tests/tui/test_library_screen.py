@@ -1,13 +1,17 @@
 """The library: presets by question, and what has been run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.tui.lab_store import lab_of, notices, opened, record
 from tests.tui.screen_text import assert_golden, screen_text
+from tuilab.analysis.result import PairVerdict
+from tuilab.spec.comparison import VerdictKind
 from tuilab.store.reader import Reader
 from tuilab.store.records import Status
+from tuilab.tui.library_rows import ExperimentRows
 from tuilab.tui.screens.help import HelpScreen
 from tuilab.tui.screens.lab import LabScreen
 
@@ -26,6 +30,22 @@ async def test_past_experiments_are_listed_with_state_and_result(tmp_path: Path,
     record(tmp_path, Status.STOPPED, part=0.3)
     async with opened(tmp_path, size=size) as (app, _pilot):
         assert_golden(f"library-{size[0]}x{size[1]}", screen_text(app))
+
+
+def test_a_past_experiment_says_in_its_row_who_beat_whom_and_how_long_ago_that_was(tmp_path: Path) -> None:
+    identity = record(tmp_path)
+    with Reader(tmp_path) as reader:
+        found = reader.find(identity)
+    assert found.result is not None
+    names = [candidate.name for candidate in found.comparison.candidates]
+    kinds = {3: VerdictKind.CANNOT_TELL, 2: VerdictKind.BETTER, 1: VerdictKind.BETTER}
+    pairs = tuple(PairVerdict(names[i], names[0], kind, 0.01, -1.0, None, None, None, "") for i, kind in kinds.items())
+    told = replace(found, result=replace(found.result, pairs=pairs))
+    row = ExperimentRows((told,), told.created + 300)
+    text = "".join(span.text for span in row.line(0, 96))
+    assert "vs A: D cannot tell, B C better" in text
+    assert text.endswith("5 min ago ")
+    assert len(text) <= 96
 
 
 async def test_moving_past_the_end_of_the_presets_enters_the_experiments(tmp_path: Path) -> None:

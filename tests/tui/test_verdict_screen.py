@@ -488,7 +488,7 @@ async def test_a_key_writes_the_report_and_says_where(tmp_path: Path, monkeypatc
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     async with shown(tmp_path, "V") as (app, pilot):
-        await pilot.press("p")
+        await pilot.press("P")
         await settled(app, pilot)
         assert f"tuilab-{identity}.md and tuilab-{identity}.html in {tmp_path / 'here'}" in notices(app)
     text = (tmp_path / "here" / f"tuilab-{identity}.md").read_text(encoding="utf-8")

@@ -90,23 +90,43 @@ class ExperimentRows:
         record = self.experiments[index]
         mark, role = STATUS_MARKS[record.status.value]
         name = min(34, max(12, width * 2 // 5))
-        room = width - name - 15 - 8
+        age = ago(self.now - record.created)
+        space = max(6, min(7, width - name - 13))
+        if width >= _WIDE:
+            age, space = age if age == "now" else f"{age} ago", 9
+        room = width - name - 15 - 1 - space
         return (
             Span(f" {mark} ", role),
             Span(left(record.comparison.title, name - 1) + " "),
             Span(left(record.status.value, 9), role),
             Span(" " + left(outcome(record), room) + " " if room > 4 else " ", "dim"),
-            Span(right(ago(self.now - record.created), max(6, min(7, width - name - 13))) + " ", "dim"),
+            Span(right(age, space) + " ", "dim"),
         )
 
 
 def outcome(record: "ExperimentRecord") -> str:
-    """What came out, in a phrase: the verdict, why it failed, or how far it is."""
+    """What came out, in a phrase: the verdicts, why it failed, or how far it is."""
     if record.status.ended and record.message:
         return record.message
     done = f"{100 * record.done_steps // record.planned_steps} %" if record.planned_steps else ""
-    found = record.result.verdict if record.result is not None else ""
+    found = _found(record)
     return (found or done) if record.status.ended else " · ".join(filter(None, (done, found)))
+
+
+def _found(record: "ExperimentRecord") -> str:
+    """Every pair by the candidates' letters, as ``vs A: B C better, D cannot tell``; without pairs the sentence."""
+    if record.result is None or not record.result.pairs:
+        return record.result.verdict if record.result is not None else ""
+    index = {candidate.name: i for i, candidate in enumerate(record.comparison.candidates)}
+    found: dict[int, dict[str, list[int]]] = {}
+    for pair in record.result.pairs:
+        kinds = found.setdefault(index[pair.against], {})
+        kinds.setdefault(pair.kind.value, []).append(index[pair.candidate])
+    return " · ".join(
+        f"vs {letter(against)}: "
+        + ", ".join(f"{' '.join(letter(one) for one in sorted(those))} {kind}" for kind, those in kinds.items())
+        for against, kinds in found.items()
+    )
 
 
 def message_lines(record: "ExperimentRecord", width: int) -> tuple[Line, ...]:

@@ -96,13 +96,14 @@ def scaling_lines(report: ReportInput, rows: Sequence[EfficiencyRow], width: int
 def _expected(report: ReportInput, width: int) -> list[Line]:
     lines: list[Line] = []
     for outcome in check_expectations(report.comparison, report.result):
-        lines += _item(*_AGREEMENT[outcome.agrees], _outcome_text(outcome), width)
+        text = _outcome_text(outcome, "nothing" if report.result.complete else "nothing yet")
+        lines += _item(*_AGREEMENT[outcome.agrees], text, width)
     return lines
 
 
-def _outcome_text(outcome: ExpectationOutcome) -> str:
+def _outcome_text(outcome: ExpectationOutcome, nothing: str) -> str:
     expected = outcome.expected
-    found = outcome.found.kind.value if outcome.found else "nothing"
+    found = outcome.found.kind.value if outcome.found else nothing
     return f"{expected.candidate} against {expected.against}: expected {expected.verdict.value}, found {found}"
 
 

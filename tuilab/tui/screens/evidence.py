@@ -31,7 +31,7 @@ class EvidenceScreen(Screen[None]):
     PLACE: ClassVar[str] = ""
     """What the top line calls this screen."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "write_report", "Report", id="evidence.report",
+        Binding("p,P", "write_report", "Report", key_display="p", id="evidence.report",
                 tooltip="Write the report to files (Markdown and HTML)"),
         Binding("plus,N", "more", "More seeds", key_display="+", id="evidence.more",
                 tooltip="Let the experiment go on with more final seeds"),
