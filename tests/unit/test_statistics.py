@@ -73,6 +73,40 @@ def test_welch_is_scipys(first, second):
     assert ours.interval() == pytest.approx((interval.low, interval.high), abs=NINE)
 
 
+C = [0.0053, 0.0041, 0.0070, 0.0012, 0.0095, 0.0048, 0.0061]
+D = [0.0130, 0.0142, 0.0099, 0.0210, 0.0121]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "t", "p", "df", "low", "high"),
+    [
+        (A, B, -4.6, 0.0009842140408314413, 9.984025559105431, -0.05690518483245563, -0.01976148183421106),
+        (C, D, -4.075633994190501, 0.006239541461635901, 6.132490351005857, -0.0137545659549662, -0.003468291187890944),
+        (A, D, 15.507296525526314, 4.874983335575938e-6, 5.952267515304051, 0.08219206286492144, 0.11306127046841193),
+    ],
+)
+def test_welchs_numbers_are_those_of_statsmodels(first, second, t, p, df, low, high):
+    """statsmodels 0.15: ``CompareMeans`` with unequal variances."""
+    contrast = welch(first, second)
+    assert contrast is not None
+    assert (contrast.t, contrast.p, contrast.df) == pytest.approx((t, p, df), abs=NINE)
+    assert contrast.interval() == pytest.approx((low, high), abs=NINE)
+
+
+def test_equivalence_pairs_and_holm_are_those_of_statsmodels():
+    """statsmodels 0.15: ``ttost_ind``, ``ttost_paired``, ``DescrStatsW``, ``multipletests``."""
+    independent, pairs = welch(C, D), paired(A, B)
+    assert independent is not None
+    assert independent.equivalence_p(0.02) == pytest.approx(0.0007832212549007074, abs=NINE)
+    assert pairs is not None
+    assert pairs.equivalence_p(0.06) == pytest.approx(0.02052816874010933, abs=NINE)
+    assert (pairs.t, pairs.p) == pytest.approx((-4.838086361984223, 0.004722863406675255), abs=NINE)
+    assert pairs.interval() == pytest.approx((-0.058700677566859046, -0.01796598909980763), abs=NINE)
+    assert t_half_width(C) == pytest.approx(0.0023745999390244275, abs=NINE)
+    adjusted = holm([0.021, 0.0004, 0.3, 0.049, 0.0131, 0.0131, 0.74])
+    assert adjusted == pytest.approx((0.084, 0.0028, 0.6, 0.147, 0.0786, 0.0786, 0.74), abs=NINE)
+
+
 @given(spread, spread)
 def test_welch_on_logs_is_scipys(first, second):
     ours = welch_log(first, second)
