@@ -67,6 +67,24 @@ def test_explain_says_what_collapses_and_what_cannot(cli: Cli) -> None:
     assert "serial collapse" in cli("explain", "3", "--in", "10", "--out", "10").stdout
 
 
+def test_explain_lists_the_layers_that_it_names(cli: Cli) -> None:
+    arguments = ("explain", "residual(2 relu 2) 3*(5 7 relu)", "--in", "2", "--out", "2")
+    said = cli(*arguments).stdout.splitlines()
+    at = next(at for at, line in enumerate(said) if line.startswith("serial collapse: layers 6 to 7 "))
+    assert said[at + 1 : at + 3] == ["     6  linear(5)", "     7  linear(7)"]
+    first = document(cli(*arguments, "--json"))["warnings"][0]
+    assert (first["where"], first["layers"]) == (
+        "layers 6 to 7",
+        [{"number": 6, "layer": "linear(5)"}, {"number": 7, "layer": "linear(7)"}],
+    )
+
+
+def test_layers_that_do_not_fit_are_told_by_their_column(cli: Cli) -> None:
+    wrong = cli("count", "8 relu residual(3 conv(2, 3))", "--in", "2", "--out", "2")
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("tuilab: stack notation, column 19: conv needs an image")
+
+
 def test_explain_knows_the_loss_the_init_and_the_number_of_examples(cli: Cli) -> None:
     def kinds(notation: str, *options: str) -> set[str]:
         explained = document(cli("explain", notation, "--in", "10", "--out", "10", *options, "--json"))

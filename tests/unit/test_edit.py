@@ -6,7 +6,6 @@ from random import Random
 import pytest
 
 from tests.stacks import random_network
-from tuilab.analysis.counting import count_as_written
 from tuilab.analysis.edit import (
     Edited,
     delete,
@@ -16,7 +15,6 @@ from tuilab.analysis.edit import (
     layer_at,
     move_down,
     move_up,
-    paths,
     peel,
     rows_at,
     stack_at,
@@ -35,9 +33,10 @@ from tuilab.analysis.layer_edits import (
     toggle_bias,
     toggle_lock,
 )
+from tuilab.analysis.outline import count_as_written
 from tuilab.spec.errors import LabError
 from tuilab.spec.layers import ActivationKind, Stack
-from tuilab.spec.network import Network, Path
+from tuilab.spec.network import Network, Path, rows
 from tuilab.spec.notation import format_stack, parse
 
 NESTED = "1 residual(2 relu sum(3 | 4 5)) 6 2*(7)"
@@ -50,7 +49,7 @@ def _edited(edited: Edited) -> tuple[str, Path]:
 def _rows(stack: Stack) -> list[tuple[Path, int]]:
     """Every row with every number of neighbours from it on."""
     return [
-        (path, number) for path in paths(stack) for number in range(1, len(stack_at(stack, path[:-1])) - path[-1] + 1)
+        (path, number) for path, _ in rows(stack) for number in range(1, len(stack_at(stack, path[:-1])) - path[-1] + 1)
     ]
 
 
@@ -64,12 +63,12 @@ def test_rows_are_those_of_the_counted_outline():
     for _ in range(200):
         network = random_network(rng)
         written = Network(network.layers, network.in_shape)
-        assert list(paths(written.stack)) == [row.path for row in count_as_written(written).layers]
+        assert [path for path, _ in rows(written.stack)] == [row.path for row in count_as_written(written).layers]
 
 
 def test_paths_go_from_top_to_bottom():
     expected = [(0,), (1,), (1, 0), (1, 1), (1, 2), (1, 2, 0, 0), (1, 2, 1, 0), (1, 2, 1, 1), (2,), (3,), (3, 0)]
-    assert list(paths(parse(NESTED))) == expected
+    assert [path for path, _ in rows(parse(NESTED))] == expected
     assert [format_stack((layer_at(parse(NESTED), path),)) for path in expected[5:8]] == ["3", "4", "5"]
 
 
@@ -200,12 +199,13 @@ def test_every_cursor_points_at_a_row():
         for path, number in _rows(stack):
             for edit in (delete, duplicate, move_down, move_up, wrap_repeat):
                 edited = edit(stack, path, number)
-                assert edited.cursor in set(paths(edited.stack)) or (not edited.stack and edited.cursor == (0,))
+                paths = {path for path, _ in rows(edited.stack)} or {(0,)}
+                assert edited.cursor in paths
 
 
 def test_toggling_and_setting_back_changes_nothing():
     for stack in _random_stacks(5, 80):
-        for path in paths(stack):
+        for path, _ in rows(stack):
             layer = layer_at(stack, path)
             value = number_of(layer)
             if value is not None:
@@ -220,4 +220,4 @@ def test_toggling_and_setting_back_changes_nothing():
 
 
 def count_kinds(stack: Stack) -> list[str]:
-    return [type(layer_at(stack, path)).__name__ for path in paths(stack)]
+    return [type(layer_at(stack, path)).__name__ for path, _ in rows(stack)]

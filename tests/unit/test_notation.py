@@ -24,7 +24,8 @@ from tuilab.spec.layers import (
     Stack,
     Sum,
 )
-from tuilab.spec.notation import MAX_DEPTH, MAX_TEXT, format_layer, format_stack, parse
+from tuilab.spec.network import rows
+from tuilab.spec.notation import MAX_DEPTH, MAX_TEXT, column_of, format_layer, format_stack, parse
 from tuilab.spec.vocabulary import LAYER_NAMES
 
 RELU = Activation(ActivationKind.RELU)
@@ -257,3 +258,19 @@ def test_every_layer_name_is_known_to_the_parser():
         with pytest.raises(NotationError) as caught:
             parse(f"{name}(?")
         assert "unknown layer" not in caught.value.problem
+
+
+@settings(max_examples=100)
+@given(stacks)
+def test_every_layer_has_a_column_in_the_text_that_writes_it(stack):
+    text = format_stack(stack)
+    columns = [column_of(text, path) or 0 for path, _ in rows(parse(text))]
+    assert columns == sorted(columns)
+    for column, (_, layer) in zip(columns, rows(parse(text)), strict=True):
+        assert text[column - 1 :].startswith(format_layer(layer)[:3])
+    assert column_of(text, (len(stack),)) is None
+
+
+def test_columns_reach_into_brackets():
+    text = "relu  2*(3 sum(1 | 14 tanh))"
+    assert [column_of(text, path) for path, _ in rows(parse(text))] == [1, 7, 10, 12, 16, 20, 23]

@@ -5,9 +5,9 @@ from random import Random
 import pytest
 
 from tests.stacks import random_network
-from tuilab.analysis.counting import count_as_written
 from tuilab.analysis.freedom import degrees_of_freedom
 from tuilab.analysis.insight import Insight, InsightKind, power_of_ten
+from tuilab.analysis.outline import count_as_written
 from tuilab.analysis.warnings import warnings
 from tuilab.spec.layers import Init
 from tuilab.spec.network import Network
@@ -94,6 +94,26 @@ def test_sentences_have_place_and_numbers():
     assert "against 60 numbers" in data.sentence
 
 
+@pytest.mark.parametrize(
+    ("notation", "named"),
+    [
+        ("residual(2 relu 2) 3*(5 5 relu)", ["layers 6 to 7"]),
+        ("4*(14) relu", ["layer 1"]),
+        ("3 relu 2*(3 relu sum(1 | 1)) relu 7 7", ["layer 3", "layer 6", "layers 10 to output"]),
+        ("sum(4 relu | residual(4 4)) relu", ["layer 4", "layers 5 to 6"]),
+    ],
+)
+def test_a_warning_numbers_layers_as_the_rows_of_the_bench(notation, named):
+    network = _network(notation, 2, 2) if "sum(4" not in notation else _network(notation, 4, 2)
+    collapses = (InsightKind.SERIAL_COLLAPSE, InsightKind.PARALLEL_COLLAPSE)
+    found = [insight for insight in warnings(network) if insight.kind in collapses]
+    assert [insight.where for insight in found] == named
+    listed = [row.path for row in count_as_written(network).layers]
+    for insight in found:
+        assert str(1 + listed.index(insight.paths[0])) == insight.where.split()[1]
+        assert insight.where in insight.sentence
+
+
 def test_a_serial_collapse_can_be_folded_or_bent():
     insight = _only(warnings(_network("14 relu 9 9 relu")), InsightKind.SERIAL_COLLAPSE)
     assert [(fix.label, format_stack(fix.stack)) for fix in insight.fixes] == [
@@ -176,7 +196,7 @@ def test_the_theory_has_the_numbers_of_this_network():
             "residual(conv(4, 1) conv(1, 1)) relu flatten",
             [
                 (
-                    "layers 1.1 to 1.2",
+                    "layers 2 to 3",
                     ["residual(conv(1, 1)) relu flatten", "residual(conv(4, 1) relu conv(1, 1)) relu flatten"],
                 )
             ],

@@ -1,11 +1,11 @@
 """Editing a stack: every operation returns a new stack and where the cursor goes.
 
-Rows are layers as written, in the order of ``paths``: a container's row, then the rows inside it. Operations on
+Rows are layers as written, in the order of ``network.rows``: a container's row, then the rows inside it. Operations on
 several rows take the path of the first and their number; they are neighbours in one stack. The path one past the end
 of the stack is the row of the implied final projection.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tuilab.spec.errors import LabError
@@ -26,19 +26,6 @@ class Edited:
 
     stack: Stack
     cursor: Path
-
-
-def paths(stack: Stack, path: Path = ()) -> Iterator[Path]:
-    """The paths of all rows, from top to bottom."""
-    for index, layer in enumerate(stack):
-        here = (*path, index)
-        yield here
-        if isinstance(layer, Sum):
-            for branch, body in enumerate(layer.branches):
-                yield from paths(body, (*here, branch))
-        else:
-            for body in children(layer):
-                yield from paths(body, here)
 
 
 def layer_at(stack: Stack, path: Path) -> Layer:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
-from tuilab.spec.layers import Stack
-from tuilab.spec.network import Network, Path
+from tuilab.spec.layers import Layer, Stack
+from tuilab.spec.network import Network, Path, rows
+from tuilab.spec.shapes import Shape
 
 MOST = 50
 """Warnings of one sort that are told of one network; a stack with more of them repeats itself."""
@@ -72,18 +74,41 @@ class Insight:
     fixes: tuple[Fix, ...] = ()
 
 
-def where(network: Network, paths: tuple[Path, ...]) -> str:
-    """``layer 3``, ``layers 2 to 4``, ``layers 2 to output``; positions count from one, insides after a dot."""
-    if not paths:
-        return "the network"
-    names = [_name(network, path) for path in (paths[0], paths[-1])]
-    if len(paths) == 1:
-        return "the output" if names[0] == "output" else f"layer {names[0]}"
-    return f"layers {names[0]} to {names[1]}"
+@dataclass(frozen=True)
+class Subject:
+    """A network that fits and is looked at, with what more than one warning asks of it.
 
+    Attributes:
+        network: it.
+        layers: ``network.layers``.
+        out_shape: what ``network.check`` returns.
 
-def _name(network: Network, path: Path) -> str:
-    return "output" if path == (len(network.stack),) else ".".join(str(index + 1) for index in path)
+    """
+
+    network: Network
+    layers: Stack
+    out_shape: Shape
+
+    @cached_property
+    def rows(self) -> tuple[tuple[Path, Layer], ...]:
+        """Every layer with its path, as the bench lists them."""
+        return tuple(rows(self.layers))
+
+    @cached_property
+    def _numbers(self) -> dict[Path, int]:
+        return {path: number for number, (path, _) in enumerate(self.rows, 1)}
+
+    def where(self, paths: tuple[Path, ...]) -> str:
+        """``layer 3``, ``layers 2 to 4``, ``layers 2 to output``: the numbers that the bench's rows have."""
+        if not paths:
+            return "the network"
+        if len(paths) == 1:
+            return self.network.place(paths[0]) if self._implied(paths[0]) else f"layer {self._numbers[paths[0]]}"
+        first, last = (self._numbers[path] for path in (paths[0], paths[-1]))
+        return f"layers {first} to {'output' if self._implied(paths[-1]) else last}"
+
+    def _implied(self, path: Path) -> bool:
+        return path == (len(self.network.stack),)
 
 
 def neighbours(path: Path, number: int) -> tuple[Path, ...]:

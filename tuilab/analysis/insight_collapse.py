@@ -3,10 +3,9 @@
 from itertools import islice
 
 from tuilab.analysis.collapse import Collapse, apply, iterate_collapses, replaced
-from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Why, count, neighbours, where
+from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Subject, Why, count, neighbours
 from tuilab.analysis.structure import stack_depth
 from tuilab.spec.layers import Activation, ActivationKind, Layer, Linear, Out, Repeat, Residual, Stack, Sum
-from tuilab.spec.network import Network
 
 _RELU = Activation(ActivationKind.RELU)
 _CHAINS = (
@@ -16,14 +15,14 @@ _CHAINS = (
 )
 
 
-def collapse_insights(network: Network) -> list[Insight]:
+def collapse_insights(subject: Subject) -> list[Insight]:
     """Serial and parallel collapse, outermost first, at most ``MOST``."""
-    return [_insight(network, found) for found in islice(iterate_collapses(network), MOST)]
+    return [_insight(subject, found) for found in islice(iterate_collapses(subject.network), MOST)]
 
 
-def _insight(network: Network, found: Collapse) -> Insight:
-    paths = neighbours(found.path, found.num_layers)
-    place = where(network, paths)
+def _insight(subject: Subject, found: Collapse) -> Insight:
+    network, paths = subject.network, neighbours(found.path, found.num_layers)
+    place = subject.where(paths)
     fixes = (
         Fix(_fold_label(found), apply(network, found).stack),
         Fix("put a ReLU between", replaced(network, found, _bent(found)).stack),

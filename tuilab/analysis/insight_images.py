@@ -5,7 +5,7 @@ from itertools import islice
 
 from tuilab.analysis.edit import substitute
 from tuilab.analysis.freedom import is_transparent
-from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Why, neighbours, where
+from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Subject, Why, neighbours
 from tuilab.spec.layers import (
     Activation,
     ActivationKind,
@@ -25,15 +25,9 @@ from tuilab.spec.notation import format_layer
 _RELU = Activation(ActivationKind.RELU)
 
 
-def image_insights(network: Network, layers: Stack) -> list[Insight]:
-    """Runs of affine layers that start with a convolution and hold a second layer with weights, at most ``MOST``.
-
-    Args:
-        network: one that fits.
-        layers: ``network.layers``.
-
-    """
-    return [_insight(network, path, run) for path, run in islice(_runs(layers, ()), MOST)]
+def image_insights(subject: Subject) -> list[Insight]:
+    """Runs of affine layers that start with a convolution and hold a second layer with weights, at most ``MOST``."""
+    return [_insight(subject, path, run) for path, run in islice(_runs(subject.layers, ()), MOST)]
 
 
 def folded(first: Conv, second: Conv) -> Conv | None:
@@ -74,15 +68,15 @@ def _inside(layer: Layer, path: Path) -> Iterator[tuple[Path, Stack]]:
                 yield from _runs(body, path)
 
 
-def _insight(network: Network, path: Path, run: Stack) -> Insight:
+def _insight(subject: Subject, path: Path, run: Stack) -> Insight:
     paths = neighbours(path, len(run))
-    place = where(network, paths)
+    place = subject.where(paths)
     names = " and ".join(format_layer(layer) for layer in run if isinstance(layer, Conv | Linear))
     if len(run) == 1:
         sentence = f"the copies of {place} have no non-linearity between them and act as one convolution"
     else:
         sentence = f"{place}: {names} have no non-linearity between them and act as one affine map"
-    return Insight(InsightKind.SERIAL_COLLAPSE, paths, place, sentence, _why(run), _fixes(network, path, run))
+    return Insight(InsightKind.SERIAL_COLLAPSE, paths, place, sentence, _why(run), _fixes(subject.network, path, run))
 
 
 def _fixes(network: Network, path: Path, run: Stack) -> tuple[Fix, ...]:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from math import log10, prod
 from typing import TypeAlias
 
-from tuilab.analysis.insight import Fix, Insight, InsightKind, Why, count, power_of_ten, where
+from tuilab.analysis.insight import Fix, Insight, InsightKind, Subject, Why, count, power_of_ten
 from tuilab.analysis.signal import Signal, stack_log10_alive, stack_signal
 from tuilab.analysis.structure import depth, map_layers
 from tuilab.spec.layers import Activation, ActivationKind, Layer, Linear, Repeat, Stack
 from tuilab.spec.network import Network, Path
-from tuilab.spec.shapes import Shape
 from tuilab.spec.training import Training
 
 LIKELY = 0.05
@@ -19,24 +18,18 @@ FAR = 3.0
 _DEAD = "Lu, Shin, Su, Karniadakis 2019, Dying ReLU and initialization: theory and numerical examples"
 
 
-def start_insights(network: Network, layers: Stack, out_shape: Shape, training: Training) -> list[Insight]:
+def start_insights(subject: Subject, training: Training) -> list[Insight]:
     """Bottleneck, dead on arrival, vanishing and exploding signal.
 
     Args:
-        network: one that fits.
-        layers: ``network.layers``.
-        out_shape: what ``network.check`` returns.
+        subject: the network.
         training: whose initialisation counts.
 
     """
-    rows = list(_hidden(layers))
-    if rows and rows[-1][0] == (len(layers) - 1,):
+    rows = list(_hidden(subject.layers))
+    if rows and rows[-1][0] == (len(subject.layers) - 1,):
         rows.pop()
-    found = [
-        _bottleneck(network, rows, prod(out_shape)),
-        _dead(network, layers, rows),
-        _signal(network, layers, training),
-    ]
+    found = [_bottleneck(subject, rows), _dead(subject, rows), _signal(subject, training)]
     return [insight for insight in found if insight is not None]
 
 
@@ -57,14 +50,14 @@ def _hidden(stack: Stack, path: Path = ()) -> Iterator[_Row]:
                 pass
 
 
-def _bottleneck(network: Network, rows: list[_Row], outputs: int) -> Insight | None:
-    inputs = prod(network.in_shape)
+def _bottleneck(subject: Subject, rows: list[_Row]) -> Insight | None:
+    inputs, outputs = prod(subject.network.in_shape), prod(subject.out_shape)
     narrow = [row for row in rows if row[1] < min(inputs, outputs) or (row[2] and _dies(row[1]))]
     if not narrow:
         return None
     path, width, relu = min(narrow, key=lambda row: row[1])
     capped, dying = width < min(inputs, outputs), relu and _dies(width)
-    place = where(network, (path,))
+    place = subject.where((path,))
     parts = []
     if capped:
         parts.append(f"passes on {count(width, 'number')}, fewer than {inputs:,} inputs and {outputs:,} outputs")
@@ -78,7 +71,7 @@ def _bottleneck(network: Network, rows: list[_Row], outputs: int) -> Insight | N
         "Johnson 2019, Deep, skinny neural networks are not universal approximators" + (f"; {_DEAD}" if relu else ""),
     )
     sentence = f"{place} " + " and ".join(parts)
-    return Insight(InsightKind.BOTTLENECK, (path,), place, sentence, why, _leaky(network) if dying else ())
+    return Insight(InsightKind.BOTTLENECK, (path,), place, sentence, why, _leaky(subject.network) if dying else ())
 
 
 def _dying(width: int) -> str:
@@ -92,8 +85,8 @@ def _dies(width: int) -> bool:
     return 2.0 ** -min(width, 1000) >= LIKELY
 
 
-def _dead(network: Network, layers: Stack, rows: list[_Row]) -> Insight | None:
-    alive = stack_log10_alive(layers, network.in_shape)
+def _dead(subject: Subject, rows: list[_Row]) -> Insight | None:
+    alive = stack_log10_alive(subject.layers, subject.network.in_shape)
     rows = [row for row in rows if row[2]]
     if 10**alive > 1 - LIKELY or not rows:
         return None
@@ -101,7 +94,7 @@ def _dead(network: Network, layers: Stack, rows: list[_Row]) -> Insight | None:
     if 10**alive > 1 - 1.1 * 2.0**-narrowest:
         return None
     paths = tuple(path for path, width, _ in rows if width == narrowest)
-    place = where(network, paths)
+    place = subject.where(paths)
     chance = f"{1 - 10**alive:.1%}" if alive > -2 else f"all but {power_of_ten(alive)}"
     why = Why(
         "Dead on arrival",
@@ -112,7 +105,7 @@ def _dead(network: Network, layers: Stack, rows: list[_Row]) -> Insight | None:
         _DEAD,
     )
     sentence = f"with probability {chance} some layer of ReLUs is all zero for an input before training starts"
-    return Insight(InsightKind.DEAD_ON_ARRIVAL, paths, place, sentence, why, _leaky(network))
+    return Insight(InsightKind.DEAD_ON_ARRIVAL, paths, place, sentence, why, _leaky(subject.network))
 
 
 def _leaky(network: Network) -> tuple[Fix, ...]:
@@ -123,7 +116,8 @@ def _leaky(network: Network) -> tuple[Fix, ...]:
     return (Fix("use leaky ReLUs", map_layers(network.stack, leaky)),)
 
 
-def _signal(network: Network, layers: Stack, training: Training) -> Insight | None:
+def _signal(subject: Subject, training: Training) -> Insight | None:
+    network, layers = subject.network, subject.layers
     found = stack_signal(layers, network.in_shape, training)
     carried = stack_signal(layers, network.in_shape, training, biases=False)
     if (carried.log10_hidden >= -FAR and found.log10_hidden <= FAR) or not depth(network):
@@ -135,7 +129,7 @@ def _signal(network: Network, layers: Stack, training: Training) -> Insight | No
     else:
         kind, size = InsightKind.EXPLODING_SIGNAL, power_of_ten(found.log10_hidden)
         sentence = f"{init} the mean square of the signal grows to {size} by the last hidden layer"
-    return Insight(kind, (), where(network, ()), sentence, _why_signal(network, training, found, carried))
+    return Insight(kind, (), subject.where(()), sentence, _why_signal(network, training, found, carried))
 
 
 def _why_signal(network: Network, training: Training, found: Signal, carried: Signal) -> Why:

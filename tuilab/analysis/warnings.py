@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from tuilab.analysis.freedom import degrees_of_freedom, is_transparent
-from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Why, count, where
+from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Subject, Why, count
 from tuilab.analysis.insight_collapse import collapse_insights
 from tuilab.analysis.insight_images import image_insights
 from tuilab.analysis.insight_start import start_insights
@@ -15,7 +15,6 @@ from tuilab.spec.layers import (
     BatchNorm,
     Conv,
     Dropout,
-    Layer,
     LayerNorm,
     Stack,
     Sum,
@@ -46,31 +45,20 @@ def warnings(
         ShapeError: when layers do not fit each other.
 
     """
-    out_shape = network.check()
+    subject = Subject(network, network.layers, network.check())
     training = training or Training()
-    layers = network.layers
-    rows = list(_rows(layers))
-    kinds = {type(layer) for _, layer in rows}
+    kinds = {type(layer) for _, layer in subject.rows}
     found: list[Insight | None] = [
-        *collapse_insights(network),
-        *(image_insights(network, layers) if Conv in kinds else ()),
-        _softmax(network, rows, loss or training.loss),
-        _dropout(network, rows),
-        *start_insights(network, layers, out_shape, training),
-        _batchnorm(network, rows, training) if BatchNorm in kinds else None,
-        *islice(_twice(network, layers, ()), MOST),
-        _data(network, num_train, out_shape[-1], degrees),
+        *collapse_insights(subject),
+        *(image_insights(subject) if Conv in kinds else ()),
+        _softmax(subject, loss or training.loss),
+        _dropout(subject),
+        *start_insights(subject, training),
+        _batchnorm(subject, training) if BatchNorm in kinds else None,
+        *islice(_twice(subject, subject.layers, ()), MOST),
+        _data(subject, num_train, degrees),
     ]
     return tuple(insight for insight in found if insight is not None)
-
-
-def _rows(stack: Stack, path: Path = ()) -> Iterator[tuple[Path, Layer]]:
-    for index, layer in enumerate(stack):
-        here = (*path, index)
-        yield here, layer
-        bodies = children(layer)
-        for branch, body in enumerate(bodies):
-            yield from _rows(body, (*here, branch) if isinstance(layer, Sum) else here)
 
 
 def _without(network: Network, path: Path) -> Stack:
@@ -79,26 +67,26 @@ def _without(network: Network, path: Path) -> Stack:
     return (*stack[: path[0]], *stack[path[0] + 1 :])
 
 
-def _softmax(network: Network, rows: list[tuple[Path, Layer]], loss: Loss | None) -> Insight | None:
-    path, last = rows[-1] if rows else ((), None)
+def _softmax(subject: Subject, loss: Loss | None) -> Insight | None:
+    path, last = subject.rows[-1] if subject.rows else ((), None)
     if loss not in (None, Loss.CROSS_ENTROPY) or last != Activation(ActivationKind.SOFTMAX) or len(path) > 1:
         return None
+    classes = subject.out_shape[-1]
     why = Why(
         "Cross-entropy brings its own softmax",
         "The loss takes the scores z before softmax and works out -z_k + log sum exp z in one step. After a softmax it "
         "sees numbers between 0 and 1 and squashes them again: even the surest right answer among "
-        f"{network.check()[-1]} classes keeps a loss of {_floor(network.check()[-1])}, and wrong answers hardly send a "
-        "gradient.",
+        f"{classes} classes keeps a loss of {_floor(classes)}, and wrong answers hardly send a gradient.",
         "Goodfellow, Bengio, Courville 2016, Deep Learning, section 6.2.2",
     )
     sentence = "softmax comes before a cross-entropy that applies it again, so the loss cannot fall to zero"
     return Insight(
         InsightKind.SOFTMAX_BEFORE_CROSS_ENTROPY,
         (path,),
-        where(network, (path,)),
+        subject.where((path,)),
         sentence,
         why,
-        (Fix("remove the softmax", _without(network, path)),),
+        (Fix("remove the softmax", _without(subject.network, path)),),
     )
 
 
@@ -108,8 +96,8 @@ def _floor(classes: int) -> str:
     return f"log(1 + {classes - 1} / e) = {log(1 + (classes - 1) * exp(-1)):.3f}"
 
 
-def _dropout(network: Network, rows: list[tuple[Path, Layer]]) -> Insight | None:
-    path, last = rows[-1] if rows else ((), None)
+def _dropout(subject: Subject) -> Insight | None:
+    path, last = subject.rows[-1] if subject.rows else ((), None)
     if not isinstance(last, Dropout) or last.p == 0 or len(path) > 1:
         return None
     why = Why(
@@ -120,12 +108,12 @@ def _dropout(network: Network, rows: list[tuple[Path, Layer]]) -> Insight | None
         "Srivastava et al. 2014, Dropout: a simple way to prevent neural networks from overfitting",
     )
     sentence = f"{format_layer(last)} after the output zeroes answers themselves while training"
-    fix = Fix("remove the dropout", _without(network, path))
-    return Insight(InsightKind.DROPOUT_AFTER_OUTPUT, (path,), where(network, (path,)), sentence, why, (fix,))
+    fix = Fix("remove the dropout", _without(subject.network, path))
+    return Insight(InsightKind.DROPOUT_AFTER_OUTPUT, (path,), subject.where((path,)), sentence, why, (fix,))
 
 
-def _batchnorm(network: Network, rows: list[tuple[Path, Layer]], training: Training) -> Insight | None:
-    paths = tuple(path for path, layer in rows if isinstance(layer, BatchNorm))
+def _batchnorm(subject: Subject, training: Training) -> Insight | None:
+    paths = tuple(path for path, layer in subject.rows if isinstance(layer, BatchNorm))
     if training.batch_size != 1 or not paths:
         return None
     why = Why(
@@ -137,30 +125,30 @@ def _batchnorm(network: Network, rows: list[tuple[Path, Layer]], training: Train
     )
     fix = Fix(
         "use layernorm",
-        map_layers(network.stack, lambda layer: LayerNorm() if isinstance(layer, BatchNorm) else layer),
+        map_layers(subject.network.stack, lambda layer: LayerNorm() if isinstance(layer, BatchNorm) else layer),
     )
     sentence = f"{count(len(paths), 'batchnorm')} with batches of 1: the normalised value is always 0"
-    return Insight(InsightKind.BATCHNORM_BATCH_1, paths, where(network, paths), sentence, why, (fix,))
+    return Insight(InsightKind.BATCHNORM_BATCH_1, paths, subject.where(paths), sentence, why, (fix,))
 
 
-def _twice(network: Network, stack: Stack, path: Path) -> Iterator[Insight]:
+def _twice(subject: Subject, stack: Stack, path: Path) -> Iterator[Insight]:
     """Activations right after activations, in every stack of the network."""
     before: tuple[int, Activation] | None = None
     for index, layer in enumerate(stack):
         if isinstance(layer, Activation) and not is_transparent(layer):
             if before is not None:
-                yield _one_twice(network, (*path, before[0]), (*path, index), before[1], layer)
+                yield _one_twice(subject, (*path, before[0]), (*path, index), before[1], layer)
             before = (index, layer)
         elif not is_transparent(layer) and not isinstance(layer, Dropout):
             before = None
         for branch, body in enumerate(children(layer)):
-            yield from _twice(network, body, (*path, index, branch) if isinstance(layer, Sum) else (*path, index))
+            yield from _twice(subject, body, (*path, index, branch) if isinstance(layer, Sum) else (*path, index))
 
 
-def _one_twice(network: Network, first: Path, second: Path, one: Activation, other: Activation) -> Insight:
+def _one_twice(subject: Subject, first: Path, second: Path, one: Activation, other: Activation) -> Insight:
     from tuilab.analysis.edit import delete
 
-    place = where(network, (first, second))
+    place = subject.where((first, second))
     names = f"{format_layer(one)} and {format_layer(other)}"
     same = one.kind is other.kind is ActivationKind.RELU
     sentence = f"{place}: {names} follow each other without weights between" + (
@@ -173,15 +161,16 @@ def _one_twice(network: Network, first: Path, second: Path, one: Activation, oth
         "one number; relu(relu(x)) = relu(x), and each further squashing costs gradient.",
         "Goodfellow, Bengio, Courville 2016, Deep Learning, section 6.3",
     )
-    fixes = (Fix(f"remove the second, {format_layer(other)}", delete(network.stack, second).stack),)
+    fixes = (Fix(f"remove the second, {format_layer(other)}", delete(subject.network.stack, second).stack),)
     return Insight(InsightKind.ACTIVATION_TWICE, (first, second), place, sentence, why, fixes)
 
 
-def _data(network: Network, num_train: int | None, outputs: int, degrees: int | None) -> Insight | None:
+def _data(subject: Subject, num_train: int | None, degrees: int | None) -> Insight | None:
     if num_train is None:
         return None
+    outputs = subject.out_shape[-1]
     numbers = num_train * outputs
-    free = degrees_of_freedom(network) if degrees is None else degrees
+    free = degrees_of_freedom(subject.network) if degrees is None else degrees
     if free <= numbers:
         return None
     why = Why(
@@ -194,4 +183,4 @@ def _data(network: Network, num_train: int | None, outputs: int, degrees: int | 
         "trade-off; Zhang et al. 2017, Understanding deep learning requires rethinking generalization",
     )
     sentence = f"{free:,} degrees of freedom against {numbers:,} numbers in the training data: it can fit noise exactly"
-    return Insight(InsightKind.MORE_PARAMETERS_THAN_DATA, (), where(network, ()), sentence, why)
+    return Insight(InsightKind.MORE_PARAMETERS_THAN_DATA, (), subject.where(()), sentence, why)

@@ -7,24 +7,27 @@ from dataclasses import asdict
 
 from tuilab.analysis.codegen import torch_code
 from tuilab.analysis.collapse import fold
-from tuilab.analysis.counting import NetworkCount
+from tuilab.analysis.counting import NetworkCount, label
 from tuilab.analysis.counting import count as count_network
+from tuilab.analysis.insight import Insight
 from tuilab.analysis.matching import Quantity, Rule
 from tuilab.analysis.matching import match as match_network
 from tuilab.analysis.memory import needs
 from tuilab.analysis.regions import Bound, RegionBounds, region_bounds
 from tuilab.analysis.warnings import warnings
 from tuilab.cli.output import Json, print_json, say
-from tuilab.spec.errors import LabError
+from tuilab.spec.errors import LabError, NotationError, ShapeError
 from tuilab.spec.layers import Init, Stack
-from tuilab.spec.network import Network
-from tuilab.spec.notation import format_stack, parse
+from tuilab.spec.network import Network, rows
+from tuilab.spec.notation import column_of, format_stack, parse
 from tuilab.spec.shapes import format_shape, parse_shape
 from tuilab.spec.training import Loss, Training
 
 _RULES: dict[str, Rule] = {"nearest": "nearest", "at-most": "at_most", "at-least": "at_least"}
 _WIDTH = 100
 """Columns of printed prose."""
+_LISTED = 8
+"""Layers of a warning that are printed."""
 
 
 def network_of(notation: str, arguments: argparse.Namespace) -> Network:
@@ -34,7 +37,11 @@ def network_of(notation: str, arguments: argparse.Namespace) -> Network:
         LabError: when it is not notation or its shapes do not fit.
     """
     network = Network(parse(notation), parse_shape(arguments.in_shape), arguments.out_features)
-    network.check()
+    try:
+        network.check()
+    except ShapeError as error:
+        column = column_of(notation, error.path)
+        raise error if column is None else NotationError(notation, column, error.problem) from None
     return network
 
 
@@ -44,16 +51,16 @@ def count(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_document(counted))
         return 0
-    rows = [("layer", "output", "params", "MACs")]
-    rows += [
+    table = [("layer", "output", "params", "MACs")]
+    table += [
         ("  " * row.nesting + row.label, format_shape(row.out_shape), f"{row.num_params:,}", f"{row.macs:,}")
         for row in counted.layers
     ]
-    rows.append(("total", "", f"{counted.num_params:,}", f"{counted.macs:,}"))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for label, *numbers in rows:
+    table.append(("total", "", f"{counted.num_params:,}", f"{counted.macs:,}"))
+    widths = [max(len(row[column]) for row in table) for column in range(4)]
+    for name, *numbers in table:
         cells = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
-        say("  ".join([label.ljust(widths[0]), *cells]).rstrip())
+        say("  ".join([name.ljust(widths[0]), *cells]).rstrip())
     say(f"activations {counted.activations:,} · degrees of freedom {counted.degrees_of_freedom:,}")
     return 0
 
@@ -97,6 +104,7 @@ def explain(arguments: argparse.Namespace) -> int:
                     {
                         "kind": one.kind.value,
                         "where": one.where,
+                        "layers": [{"number": number, "layer": label} for number, label in _named(network, one)],
                         "sentence": one.sentence,
                         "why": one.why.text,
                         "reference": one.why.reference,
@@ -116,6 +124,8 @@ def explain(arguments: argparse.Namespace) -> int:
         say(f"the same function as {format_stack(folded.stack) or 'one affine layer'}")
     for one in found:
         say(f"\n{one.kind.value}: {one.sentence}")
+        for line in _listed(_named(network, one)):
+            say(line)
         say(_indented(one.why.text))
         say(_indented(one.why.reference))
     if bounds is not None:
@@ -156,6 +166,18 @@ def _budget(arguments: argparse.Namespace) -> tuple[Quantity, int]:
     if arguments.macs:
         return "macs", arguments.macs
     return "activations", arguments.activations
+
+
+def _named(network: Network, insight: Insight) -> list[tuple[int, str]]:
+    """The layers that a warning is about: the number of each on the bench, and the layer."""
+    wanted = set(insight.paths)
+    return [(number, label(layer)) for number, (path, layer) in enumerate(rows(network.layers), 1) if path in wanted]
+
+
+def _listed(named: list[tuple[int, str]]) -> list[str]:
+    """A layer a line, the ones in the middle left out where there are many."""
+    lines = [f"{number:>6}  {layer}" for number, layer in named]
+    return lines if len(lines) <= _LISTED else [*lines[: _LISTED - 2], "   ...", lines[-1]]
 
 
 def _bounds(bounds: RegionBounds | None) -> dict[str, Json]:

@@ -39,9 +39,16 @@ class ShapeError(LabError):
 
     """
 
-    def __init__(self, path: tuple[int, ...], problem: str) -> None:
-        at = ".".join(str(index + 1) for index in path)
-        super().__init__(f"layer {at}: {problem}" if path else problem)
+    def __init__(self, path: tuple[int, ...], problem: str, place: str = "") -> None:
+        """Make the error.
+
+        Args:
+            path: position of the layer.
+            problem: what does not fit and what to do.
+            place: the layer in words, as ``Network.place`` gives it; empty where the whole network is not known.
+
+        """
+        super().__init__(f"{place}: {problem}" if place else problem)
         self.path = path
         self.problem = problem
 

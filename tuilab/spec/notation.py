@@ -9,9 +9,7 @@
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from tuilab.spec.errors import NotationError
 from tuilab.spec.layers import (
@@ -33,6 +31,7 @@ from tuilab.spec.layers import (
     Stack,
     Sum,
 )
+from tuilab.spec.network import Path, rows
 from tuilab.spec.vocabulary import LAYER_NAMES, LAYERS, MAX_INTEGER, Parameter, Value
 
 MAX_TEXT = 200_000
@@ -75,6 +74,7 @@ class _Parser:
         self.tokens = _tokens(text)
         self.at = 0
         self.depth = 0
+        self.columns: list[int] = []
 
     @property
     def token(self) -> _Token:
@@ -100,12 +100,6 @@ class _Parser:
             layers.append(self.element())
         return tuple(layers)
 
-    def starts(self) -> Iterator[int]:
-        """Columns at which the elements of the whole text begin."""
-        while self.token.kind in ("number", "name"):
-            yield self.token.column
-            self.element()
-
     def body(self, what: str) -> Stack:
         """A bracketed stack that is not empty; the opening bracket is already taken."""
         start = self.token
@@ -120,6 +114,7 @@ class _Parser:
 
     def element(self) -> Layer:
         token = self.token
+        self.columns.append(token.column)
         self.at += 1
         if token.kind == "name":
             return self.named(token)
@@ -239,14 +234,16 @@ def _suggestion(name: str) -> str:
     return f"; did you mean {close[0]!r}?" if close else f" (known: {', '.join(LAYER_NAMES)})"
 
 
-def column_of(text: str, index: int) -> int | None:
-    """Column (from 1) at which the element at ``index`` of a stack's text begins; None where there is none.
+def column_of(text: str, path: Path) -> int | None:
+    """Column (from 1) at which the layer at ``path`` begins in a stack's text; None where the text has no such layer.
 
     Raises:
-        NotationError: when the text is not notation up to there.
+        NotationError: when the text is not notation.
 
     """
-    return next(islice(_Parser(text).starts(), index, None), None)
+    parser = _Parser(text)
+    written = rows(parser.stack())
+    return next((column for column, (at, _) in zip(parser.columns, written, strict=True) if at == path), None)
 
 
 def parse(text: str) -> Stack:

@@ -196,7 +196,7 @@ def _place(prompt: "Prompt", misfit: LabError) -> int | None:
     """The column of the layer that does not fit, where the text is a whole stack."""
     if not isinstance(misfit, ShapeError) or not misfit.path or prompt.kind not in _WHOLE:
         return None
-    return column_of(prompt.value, misfit.path[0])
+    return column_of(prompt.value, misfit.path)
 
 
 def _complain(prompt: "Prompt", error: LabError) -> None:
