@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tests.stacks import random_network
-from tuilab.analysis.counting import count, count_as_written, totals
+from tuilab.analysis.counting import count, totals
+from tuilab.analysis.outline import count_as_written
 from tuilab.spec.layers import (
     Activation,
     ActivationKind,

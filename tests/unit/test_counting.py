@@ -4,12 +4,14 @@ from random import Random
 
 import pytest
 
-from tests.stacks import random_network
-from tuilab.analysis.counting import count, count_as_written, num_rows, tally, totals
+from tests.stacks import random_network, random_stack
+from tuilab.analysis.counting import count, num_rows, tally, totals
+from tuilab.analysis.outline import count_as_written
 from tuilab.spec.errors import ShapeError
-from tuilab.spec.layers import Repeat, Residual, Stack, Sum
-from tuilab.spec.network import Network
+from tuilab.spec.layers import Linear, Repeat, Residual, Stack, Sum
+from tuilab.spec.network import Network, rows
 from tuilab.spec.notation import parse
+from tuilab.spec.shapes import stack_shape
 
 
 def _network(notation: str, in_features: int, out_features: int | None) -> Network:
@@ -148,6 +150,25 @@ def test_columns_add_up_to_the_totals_however_repeats_are_shown(seed):
         assert len(count_as_written(network).layers) == _written(network.layers)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_of_a_long_stack_follow_every_edit(seed):
+    rng = Random(seed)
+    stack = random_stack(rng, (8,), 500, depth=1)
+    for _ in range(10):
+        at = rng.randrange(len(stack))
+        shape, after = stack_shape(stack[:at], (8,)), stack_shape(stack[: at + 1], (8,))
+        added = random_stack(rng, shape, rng.randrange(3), depth=1)
+        stack = (*stack[:at], *added, Linear(after[0]), *stack[at + 1 :])
+        network = Network(stack, (8,), 3)
+        table, whole = count_as_written(network), count(network, max_rows=0)
+        assert [row.path for row in table.layers] == [path for path, _ in rows(network.layers)]
+        top = [(row.in_shape, row.out_shape) for row in table.layers if not row.nesting]
+        assert top == [(row.in_shape, row.out_shape) for row in whole.layers if not row.nesting]
+        for name in ("num_params", "num_trainable", "macs", "activations"):
+            assert sum(getattr(row, name) for row in table.layers) == getattr(table, name) == getattr(whole, name)
+        assert table.degrees_of_freedom == whole.degrees_of_freedom
+
+
 def test_rows_as_written_carry_all_copies():
     rows = count_as_written(_network("4*(14 2*(8 relu))", 784, 10)).layers
     assert [(row.path, row.label, row.times, row.in_shape, row.out_shape, row.num_params) for row in rows] == [
@@ -163,13 +184,14 @@ def test_rows_as_written_carry_all_copies():
 @pytest.mark.parametrize(
     ("notation", "in_shape", "out_features", "path", "says"),
     [
-        ("4 conv(2, 3)", (3,), None, (1,), "conv needs an image"),
-        ("4 residual(3 relu)", (4,), 2, (1,), "residual adds its input"),
-        ("sum(3 | 4 relu)", (4,), 2, (0,), "the branches of sum"),
-        ("2*(4 sum(3 | 3 maxpool(2)))", (4,), 2, (0, 1, 1, 1), "maxpool needs an image"),
-        ("3*(conv(2, 3))", (1, 6, 6), None, (0, 0), "larger than its input"),
-        ("conv(2, 3)", (1, 6, 6), 3, (1,), "add flatten"),
-        ("out relu 4", (3,), 3, (2,), "the network ends in 4 but the task needs 3"),
+        ("4 conv(2, 3)", (3,), None, (1,), "layer 2: conv needs an image"),
+        ("4 residual(3 relu)", (4,), 2, (1,), "layer 2: residual adds its input"),
+        ("sum(3 | 4 relu)", (4,), 2, (0,), "layer 1: the branches of sum"),
+        ("2*(4 sum(3 | 3 maxpool(2)))", (4,), 2, (0, 1, 1, 1), "layer 6: maxpool needs an image"),
+        ("3*(conv(2, 3))", (1, 6, 6), None, (0, 0), "layer 2: conv with kernel 3 is larger than its input"),
+        ("conv(2, 3)", (1, 6, 6), 3, (1,), "the output: .*add flatten"),
+        ("residual(3 relu) out relu 4", (3,), 3, (3,), "layer 6: the network ends in 4 but the task needs 3"),
+        (f"{200 * '5 relu '} residual(4)", (3,), 3, (400,), "layer 401: residual adds its input"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_place(notation, in_shape, out_features, path, says):
@@ -178,6 +200,7 @@ def test_what_does_not_fit_is_named_with_its_place(notation, in_shape, out_featu
         with pytest.raises(ShapeError, match=says) as caught:
             counter(network)
         assert caught.value.path == path
+        assert str(caught.value).startswith(says[:7])
 
 
 def test_a_part_of_a_stack_is_tallied_on_its_own():

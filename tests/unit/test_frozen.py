@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuilab.analysis.counting import count, count_as_written
+from tuilab.analysis.counting import count
 from tuilab.analysis.frozen import frozen_params, has_frozen
+from tuilab.analysis.outline import count_as_written
 from tuilab.analysis.wording import subject
 from tuilab.spec.network import Network
 from tuilab.spec.notation import format_stack, parse

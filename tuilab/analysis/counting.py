@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tuilab.analysis.freedom import stack_degrees
 from tuilab.analysis.frozen import frozen_params
 from tuilab.analysis.leaves import leaf
+from tuilab.spec.errors import ShapeError
 from tuilab.spec.layers import Layer, Linear, Repeat, Residual, Stack, Sum
 from tuilab.spec.network import Network, Path
 from tuilab.spec.notation import format_layer
@@ -81,23 +82,9 @@ def count(network: Network, max_rows: int = 1000) -> NetworkCount:
         ShapeError: when layers do not fit each other, or the last does not fit the output size.
 
     """
+    network.check()
     table, layers = _Table(max_rows), network.layers
-    _finish(network, table.stack(layers, network.in_shape, (), 0))
-    return _network_count(layers, network.in_shape, table.rows)
-
-
-def count_as_written(network: Network) -> NetworkCount:
-    """Count ``network`` with exactly one row for each layer as written, in the order of their paths.
-
-    A repeat has a row without counts of its own, and the layers in it have rows with ``times`` set, the counts of
-    all copies and the shapes of the first: the rows of an editor. Columns add up to the totals.
-
-    Raises:
-        ShapeError: as ``count``.
-
-    """
-    table, layers = _Outline(), network.layers
-    _finish(network, table.stack(layers, network.in_shape, (), 0, 1))
+    table.stack(layers, network.in_shape, (), 0)
     return _network_count(layers, network.in_shape, table.rows)
 
 
@@ -108,8 +95,13 @@ def totals(network: Network) -> Totals:
         ShapeError: as ``count``.
 
     """
-    result = tally(network.layers, network.in_shape)
-    _finish(network, result.out_shape)
+    try:
+        result = tally(network.layers, network.in_shape)
+    except ShapeError:
+        network.check()
+        raise
+    if network.out_features is not None and result.out_shape != (network.out_features,):
+        network.check()
     return result
 
 
@@ -211,10 +203,8 @@ class _Table:
             return self.container(layer, shape, path, nesting)
         times = layer.times if isinstance(layer, Repeat) else 1
         out, params, macs, activations = _layer_tally(layer, shape, path)
-        trainable = _trainable(layer, params, shape)
-        self.rows.append(
-            LayerCount(path, nesting, label(layer), times, shape, out, params, trainable, macs, activations)
-        )
+        trained = trainable(layer, params, shape)
+        self.rows.append(LayerCount(path, nesting, label(layer), times, shape, out, params, trained, macs, activations))
         return out
 
     def container(self, layer: Residual | Sum, shape: Shape, path: Path, nesting: int) -> Shape:
@@ -228,108 +218,20 @@ class _Table:
         return out
 
 
-class _Outline:
-    """One row for each layer as written."""
-
-    def __init__(self) -> None:
-        self.rows: list[LayerCount] = []
-
-    def stack(self, stack: Stack, shape: Shape, path: Path, nesting: int, times: int) -> Shape:
-        for index, layer in enumerate(stack):
-            shape = self.layer(layer, shape, (*path, index), nesting, times)
-        return shape
-
-    def layer(self, layer: Layer, shape: Shape, path: Path, nesting: int, times: int) -> Shape:
-        match layer:
-            case Residual(body):
-                out = self.header(layer, shape, path, nesting, times)
-                self.stack(body, shape, path, nesting + 1, times)
-            case Sum(branches):
-                out = self.header(layer, shape, path, nesting, times)
-                for index, branch in enumerate(branches):
-                    self.stack(branch, shape, (*path, index), nesting + 1, times)
-            case Repeat(copies, body):
-                out = self.header(layer, shape, path, nesting, times * copies)
-                self.repeat(copies, body, shape, path, nesting + 1, times)
-            case _:
-                out, params, macs, activations = leaf(layer, shape, path)
-                self.rows.append(
-                    LayerCount(
-                        path,
-                        nesting,
-                        label(layer),
-                        times,
-                        shape,
-                        out,
-                        times * params,
-                        times * _trainable(layer, params, shape),
-                        times * macs,
-                        times * activations,
-                    )
-                )
-        return out
-
-    def header(self, layer: Layer, shape: Shape, path: Path, nesting: int, times: int) -> Shape:
-        out = output_shape(layer, shape, path)
-        text = f"{layer.times}*" if isinstance(layer, Repeat) else label(layer)
-        self.rows.append(LayerCount(path, nesting, text, times, shape, out, 0, 0, 0, 0))
-        return out
-
-    def repeat(self, copies: int, body: Stack, shape: Shape, path: Path, nesting: int, times: int) -> None:
-        start = len(self.rows)
-        left = copies
-        while left:
-            part = _Outline()
-            out = part.stack(body, shape, path, nesting, times)
-            same = left if out == shape else 1
-            scaled = [_scale(row, same) for row in part.rows]
-            merged = map(_add, self.rows[start:], scaled) if left < copies else scaled
-            self.rows[start:] = list(merged)
-            left -= same
-            shape = out
-
-
-def _trainable(layer: Layer, params: int, shape: Shape) -> int:
+def trainable(layer: Layer, params: int, shape: Shape) -> int:
     """How many of a layer's parameters training changes."""
     if isinstance(layer, Linear):
         return params if layer.trainable else 0
     return params - frozen_params((layer,), shape) if isinstance(layer, Repeat) else params
 
 
-def _scale(row: LayerCount, times: int) -> LayerCount:
-    counts = (row.times, row.num_params, row.num_trainable, row.macs, row.activations)
-    return _with_counts(row, *(times * number for number in counts))
-
-
-def _add(row: LayerCount, more: LayerCount) -> LayerCount:
-    return _with_counts(
-        row,
-        row.times + more.times,
-        row.num_params + more.num_params,
-        row.num_trainable + more.num_trainable,
-        row.macs + more.macs,
-        row.activations + more.activations,
-    )
-
-
-def _with_counts(row: LayerCount, times: int, params: int, trainable: int, macs: int, activations: int) -> LayerCount:
-    return LayerCount(
-        row.path, row.nesting, row.label, times, row.in_shape, row.out_shape, params, trainable, macs, activations
-    )
-
-
-def _finish(network: Network, shape: Shape) -> None:
-    if network.out_features is not None and shape != (network.out_features,):
-        network.check()
-
-
 def _network_count(layers: Stack, shape: Shape, rows: list[LayerCount]) -> NetworkCount:
-    trainable = sum(row.num_trainable for row in rows)
+    trained = sum(row.num_trainable for row in rows)
     return NetworkCount(
         sum(row.num_params for row in rows),
-        trainable,
+        trained,
         sum(row.macs for row in rows),
         sum(row.activations for row in rows),
-        min(stack_degrees(layers, shape), trainable),
+        min(stack_degrees(layers, shape), trained),
         tuple(rows),
     )

@@ -56,13 +56,22 @@ def degrees_of_freedom(network: Network) -> int:
 
 def stack_degrees(stack: Stack, shape: Shape) -> int:
     """``degrees_of_freedom`` of a part of a network without ``out``, on an input of ``shape``."""
-    return close(_stack_piece(stack, shape)[0])
+    return close(stack_piece(stack, shape)[0])
 
 
 def stack_family(stack: Stack, shape: Shape) -> Affine | None:
     """The family of affine maps that a part of a network without ``out`` reaches; None when it is not affine."""
-    piece, _ = _stack_piece(stack, shape)
+    piece, _ = stack_piece(stack, shape)
     return piece if isinstance(piece, Affine) else None
+
+
+def stack_piece(stack: Stack, shape: Shape) -> tuple[Piece, Shape]:
+    """What a part of a network without ``out`` is to ``families.compose``, and the shape that it puts out."""
+    piece: Piece = passing(_features(shape))
+    for layer in stack:
+        more, shape = _layer_piece(layer, shape)
+        piece = compose(piece, more)
+    return piece, shape
 
 
 def is_transparent(layer: Layer) -> bool:
@@ -78,14 +87,6 @@ def _features(shape: Shape) -> int:
     return shape[0] if len(shape) == 3 else shape[-1]
 
 
-def _stack_piece(stack: Stack, shape: Shape) -> tuple[Piece, Shape]:
-    piece: Piece = passing(_features(shape))
-    for layer in stack:
-        more, shape = _layer_piece(layer, shape)
-        piece = compose(piece, more)
-    return piece, shape
-
-
 def _layer_piece(layer: Layer, shape: Shape) -> tuple[Piece, Shape]:
     match layer:
         case Linear(width, bias, trainable=trainable):
@@ -95,11 +96,11 @@ def _layer_piece(layer: Layer, shape: Shape) -> tuple[Piece, Shape]:
             features = _features(shape)
             return around(features, features, Scaling(features, kind not in HOMOGENEOUS)), shape
         case Residual(body):
-            inside, out = _stack_piece(body, shape)
+            inside, out = stack_piece(body, shape)
             ends = Scaling(_features(shape), False)
             return parallel([passing(_features(shape)), inside], ends, ends), out
         case Sum(branches):
-            pieces = [_stack_piece(branch, shape) for branch in branches]
+            pieces = [stack_piece(branch, shape) for branch in branches]
             out = pieces[0][1]
             parting, meeting = Scaling(_features(shape), False), Scaling(_features(out), False)
             return parallel([piece for piece, _ in pieces], parting, meeting), out
@@ -112,7 +113,7 @@ def _layer_piece(layer: Layer, shape: Shape) -> tuple[Piece, Shape]:
 def _repeat_piece(times: int, body: Stack, shape: Shape) -> tuple[Piece, Shape]:
     piece: Piece = passing(_features(shape))
     while times:
-        more, out = _stack_piece(body, shape)
+        more, out = stack_piece(body, shape)
         copies = times if out == shape else 1
         piece = compose(piece, power(more, copies))
         times -= copies

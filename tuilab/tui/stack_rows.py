@@ -63,10 +63,6 @@ class StackRows:
     def __len__(self) -> int:
         return len(self.count.layers) + 1
 
-    @cached_property
-    def _paths(self) -> list[Path]:
-        return [layer.path for layer in self.count.layers]
-
     @property
     def _number_width(self) -> int:
         return max(3, len(str(len(self))))
@@ -139,7 +135,7 @@ class StackRows:
 
     def row(self, path: Path) -> int:
         """The row of the layer at ``path``, or the nearest before it."""
-        return bisect_right(self._paths, path)
+        return bisect_right(self.count.layers, path, key=lambda layer: layer.path)
 
 
 def tabs_title(names: Sequence[str], selected: int, room: int) -> str:

@@ -34,7 +34,7 @@ class LabInsight(LabEditing):
         try:
             network = bench.network(bench.candidate)
             if len(network.stack) <= _AT_ONCE:
-                return _insights_of(bench, bench.candidate)
+                return insights_of(*_asks(bench, bench.candidate))
         except LabError:
             return ()
         known = self._known(bench.candidate)
@@ -64,7 +64,7 @@ class LabInsight(LabEditing):
         for candidate in asked:
             if _among(candidate, bench.comparison.candidates):
                 try:
-                    found = await in_background(partial(_insights_of, bench, candidate))
+                    found = await in_background(partial(_look_at, *_asks(bench, candidate)))
                 except LabError:
                     found = ()
                 self._late = (*self._late, (candidate, found))
@@ -116,8 +116,8 @@ def _among(candidate: Candidate, candidates: tuple[Candidate, ...]) -> bool:
     return any(candidate is one for one in candidates)
 
 
-def _insights_of(bench: Bench, candidate: Candidate) -> tuple[Insight, ...]:
-    return insights_of(bench.network(candidate), bench.comparison.training_of(candidate), bench.facts.num_train)
+def _asks(bench: Bench, candidate: Candidate) -> tuple[Network, Training, int]:
+    return bench.network(candidate), bench.comparison.training_of(candidate), bench.facts.num_train
 
 
 @lru_cache(maxsize=256)
@@ -128,4 +128,9 @@ def insights_of(network: Network, training: Training, num_train: int) -> tuple[I
         ShapeError: when layers do not fit each other.
 
     """
+    return _look_at(network, training, num_train)
+
+
+def _look_at(network: Network, training: Training, num_train: int) -> tuple[Insight, ...]:
+    """Every warning, not remembered: those of a huge stack hold many more of its kind, mended."""
     return warnings(network, training, training.loss, num_train, count_of(network).degrees_of_freedom)
