@@ -1,6 +1,7 @@
 """The library: presets by question, and what has been run."""
 
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from tuilab.analysis.result import PairVerdict
 from tuilab.spec.comparison import VerdictKind
 from tuilab.store.reader import Reader
 from tuilab.store.records import Status
+from tuilab.tui.catalog import load_presets
 from tuilab.tui.library_rows import ExperimentRows
-from tuilab.tui.screens.help import HelpScreen
+from tuilab.tui.screens.help import INTRODUCTION, HelpScreen
 from tuilab.tui.screens.lab import LabScreen
+from tuilab.tui.widgets.line_view import LineView
 
 SIZES = [(80, 24), (160, 45)]
 
@@ -59,6 +62,28 @@ async def test_moving_past_the_end_of_the_presets_enters_the_experiments(tmp_pat
         live = lab_of(app).live
         assert live is not None
         assert live.experiment.id == identity
+
+
+def test_presets_that_ask_the_same_stand_together_and_the_two_source_questions_come_early() -> None:
+    presets, problems = load_presets()
+    assert problems == ()
+    asked = [preset.comparison.question for preset in presets]
+    assert [question for question, _ in groupby(asked)] == list(dict.fromkeys(asked))
+    assert presets[0].name == "spirals-depth"
+    assert "Does stacking more of the same few neurons help?" in list(dict.fromkeys(asked))[:2]
+
+
+async def test_a_list_says_which_of_how_many_rows_is_selected_and_what_it_is_filtered_by(tmp_path: Path) -> None:
+    record(tmp_path)
+    record(tmp_path)
+    async with opened(tmp_path) as (app, pilot):
+        assert screen_text(app).count("1 of ") == 2
+        await pilot.press("down", "down")
+        await pilot.pause()
+        assert "2 of 2" in screen_text(app)
+        await pilot.press("slash", *"wide")
+        await pilot.pause()
+        assert "/wide  2 of 2" in screen_text(app)
 
 
 async def test_enter_opens_a_preset_with_its_name_as_the_source(tmp_path: Path) -> None:
@@ -115,6 +140,19 @@ async def test_help_lists_the_keys_of_the_place(tmp_path: Path) -> None:
         await pilot.pause()
         assert isinstance(app.screen, HelpScreen)
         assert "Open the selected preset or experiment" in screen_text(app)
+
+
+async def test_in_a_small_terminal_help_loses_no_words(tmp_path: Path) -> None:
+    async with opened(tmp_path, size=(40, 12)) as (app, pilot):
+        await pilot.press("question_mark")
+        await pilot.pause()
+        await pilot.pause()
+        view = app.screen.query_one(LineView)
+        lines = ["".join(span.text for span in view.rows.line(i, 200)).rstrip() for i in range(len(view.rows))]
+        assert max(map(len, lines)) <= view.content_size.width
+        told = " ".join(" ".join(lines).split())
+        assert INTRODUCTION in told
+        assert "Enter Open Open the selected preset or experiment" in told.replace("⏎", "Enter")
 
 
 async def test_the_palette_opens_a_preset_by_name(tmp_path: Path) -> None:

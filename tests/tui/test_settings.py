@@ -14,6 +14,7 @@ from tuilab.spec.errors import LabError
 from tuilab.spec.preset_file import load
 from tuilab.spec.share import from_line, to_line
 from tuilab.spec.training import Precision
+from tuilab.tui.screens.help import HelpScreen
 from tuilab.tui.settings import settings, stepped, with_setting
 
 
@@ -88,6 +89,21 @@ async def test_settings_change_the_bench_at_once_and_can_be_undone(tmp_path: Pat
         assert bench.comparison.task.kind == "circles"
         await pilot.press("u")
         assert lab_of(app).shown.comparison == TINY
+
+
+async def test_the_settings_say_where_one_is_and_show_their_own_keys(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await pilot.press("T", "down", "down")
+        await pilot.pause()
+        await pilot.pause()
+        assert f"3 of {len(settings(TINY))} · ←→ change" in screen_text(app)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert isinstance(app.screen, HelpScreen)
+        assert "Back to the bench" in screen_text(app)
+        await pilot.press("escape", "question_mark")
+        await pilot.pause()
+        assert isinstance(app.screen, HelpScreen)
 
 
 async def test_a_comparison_is_saved_as_a_file_that_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ class Preset:
 
 
 def load_presets(home: Path | None = None) -> tuple[tuple[Preset, ...], tuple[str, ...]]:
-    """Every preset that can be read, and a sentence for each that cannot.
+    """Every preset that can be read, by question, and a sentence for each that cannot.
 
     Args:
         home: of the lab whose experiments say how fast this machine is; None guesses.
@@ -50,8 +50,14 @@ def load_presets(home: Path | None = None) -> tuple[tuple[Preset, ...], tuple[st
             presets.append(load_preset(name, find_preset(name), rates))
         except LabError as error:
             problems.append(str(error))
-    presets.sort(key=lambda preset: _FIRST.index(preset.name) if preset.name in _FIRST else len(_FIRST))
-    return tuple(presets), tuple(problems)
+    return by_question(presets), tuple(problems)
+
+
+def by_question(presets: "Sequence[Preset]") -> tuple[Preset, ...]:
+    """Presets that ask the same stand together, and in each question those that say best what the lab is for first."""
+    ordered = sorted(presets, key=lambda one: _FIRST.index(one.name) if one.name in _FIRST else len(_FIRST))
+    place = {question: i for i, question in enumerate(dict.fromkeys(one.comparison.question for one in ordered))}
+    return tuple(sorted(ordered, key=lambda one: place[one.comparison.question]))
 
 
 def known_rates(home: Path) -> "tuple[Measured, ...]":
@@ -83,8 +89,8 @@ def load_preset(name: str, path: Path, rates: "Sequence[Measured]" = ()) -> Pres
     return Preset(name, path, comparison, params, expected.cost.seconds or 0.0, expected.measured)
 
 
-_FIRST = ("spirals-depth", "digits-depth")
-"""The presets that say best what the lab is for come first, the others by name."""
+_FIRST = ("spirals-depth", "digits-depth", "depth-to-gpt3")
+"""The presets that say best what the lab is for, and so the two questions that it was made for, come first."""
 
 
 def costs(comparison: "Comparison") -> tuple[tuple[int, int], ...]:

@@ -93,7 +93,7 @@ class ExperimentRows:
         age = ago(self.now - record.created)
         space = max(6, min(7, width - name - 13))
         if width >= _WIDE:
-            age, space = age if age == "now" else f"{age} ago", 9
+            age, space = age if age == "now" else f"{age} ago", 10
         room = width - name - 15 - 1 - space
         return (
             Span(f" {mark} ", role),

@@ -19,6 +19,8 @@ INTRODUCTION = (
 )
 _KEYS_WIDTH = 14
 _NAME_WIDTH = 12
+_BESIDE_FROM = 50
+"""Cells from which what a key does stands beside its name; with fewer it stands below."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -56,7 +58,7 @@ class HelpScreen(ModalScreen[None]):
 
     def on_resize(self) -> None:
         """Wrap the text to the room there is."""
-        width = max(40, min(92, int(self.size.width * 0.96)) - 5)
+        width = max(20, min(92, int(self.size.width * 0.96)) - 5)
         self.query_one(LineView).rows = Text(
             (*wrap(INTRODUCTION, width), (), *key_lines(self._actions, width, plain=self._plain))
         )
@@ -83,12 +85,14 @@ def key_lines(bindings: Iterable[ActiveBinding], width: int = 200, *, plain: boo
             name = key_name(binding.key)
             keys.append(plain_key(name) if plain else name)
     lines: list[Line] = []
-    indent = _KEYS_WIDTH + _NAME_WIDTH + 1
+    beside = width >= _BESIDE_FROM
+    indent = _KEYS_WIDTH + _NAME_WIDTH + 1 if beside else 2
     for keys, binding in actions.values():
-        first, *more = wrap(binding.tooltip, max(10, width - indent))
+        told = wrap(binding.tooltip, width - indent)
         head = (
             Span(left(" ".join(keys), _KEYS_WIDTH), "key"),
             Span(left(binding.description, _NAME_WIDTH + 1), "strong"),
         )
-        lines += [(*head, *first), *((Span(" " * indent), *line) for line in more)]
+        lines.append((*head, *told.pop(0)) if beside else head)
+        lines += [(Span(" " * indent), *line) for line in told]
     return lines

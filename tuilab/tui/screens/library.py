@@ -128,7 +128,6 @@ class LibraryScreen(Screen[None]):
         found = tuple(preset for preset in self.presets if self._matches(preset.name, preset.comparison))
         view = self.query_one("#presets", LineView)
         view.rows = PresetRows(found)
-        view.entitle("Questions", f"/{self.pattern}" if self.pattern else "")
         self._show_details()
 
     def _show_experiments(self) -> None:
@@ -142,7 +141,16 @@ class LibraryScreen(Screen[None]):
         text = f"{name} {comparison.title} {comparison.question} {comparison.task.kind}".casefold()
         return all(word in text for word in self.pattern.casefold().split())
 
+    def _show_places(self) -> None:
+        """Say in each list's border what it is filtered by and which of how many rows is selected."""
+        for name, title in (("presets", "Questions"), ("past", "Past experiments")):
+            view = self.query_one(f"#{name}", LineView)
+            listed = isinstance(view.rows, PresetRows | ExperimentRows) and len(view.rows)
+            place = f"{view.cursor + 1} of {len(view.rows)}" if listed else ""
+            view.entitle(title, "  ".join(filter(None, (f"/{self.pattern}" if self.pattern else "", place))))
+
     def _show_details(self) -> None:
+        self._show_places()
         view = self.query_one("#details", LineView)
         width, height = max(20, view.size.width), view.size.height
         lines: tuple[Line, ...] = ()

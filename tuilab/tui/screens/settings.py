@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tuilab.tui.canvas import Glyphs
     from tuilab.tui.widgets.prompt import Prompt
 
+_KEYS = "←→ change · ⏎ write · ? help · esc back"
+_PLAIN_KEYS = "left/right change - enter write - ? help - esc back"
+
 Change = Callable[[Comparison], bool]
 """Takes a changed comparison to the bench; False where that says no."""
 
@@ -44,6 +47,7 @@ class SettingsScreen(ModalScreen[None]):
         Binding("right,space,plus", "step(1)", "More", id="settings.next", tooltip="The next value"),
         Binding("left,minus", "step(-1)", "Less", id="settings.previous", tooltip="The value before"),
         Binding("enter,i", "edit", "Write", id="settings.edit", tooltip="Write the value"),
+        Binding("question_mark,f1", "app.keys", "Help", id="settings.help", tooltip="Show these keys"),
         Binding("escape,q,T", "close", "Close", id="settings.close", tooltip="Back to the bench"),
     ]
 
@@ -62,7 +66,6 @@ class SettingsScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="settings-box") as box:
             box.border_title = "Task and training"
-            box.border_subtitle = "←→ change · ⏎ write · esc back"
             with Horizontal():
                 yield LineView(id="settings")
                 yield LineView(id="picture", cursor_on=False)
@@ -71,10 +74,11 @@ class SettingsScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self.query_one("#picture").can_focus = False
         self.query_one("#about").can_focus = False
-        ascii_only = getattr(self.app, "glyphs", "") == "ascii"
-        self.set_class(ascii_only, "-ascii")
-        if ascii_only:
-            self.query_one("#settings-box").border_subtitle = "left/right change - enter write - esc back"
+        self.set_class(self._plain, "-ascii")
+
+    @property
+    def _plain(self) -> bool:
+        return getattr(self.app, "glyphs", "") == "ascii"
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._fill)
@@ -101,11 +105,18 @@ class SettingsScreen(ModalScreen[None]):
         if setting.choices:
             lines.append((Span(clip(" · ".join(setting.choices), width), "accent"),))
         about.rows = Text(lines)
+        place = f"{self._place + 1} of {len(settings(self._comparison))}"
+        keys = _PLAIN_KEYS if self._plain else _KEYS
+        self.query_one("#settings-box").border_subtitle = f"{place} {'-' if self._plain else '·'} {keys}"
+
+    @property
+    def _place(self) -> int:
+        """Index of the selected field; a change of task may have left the cursor beyond the last."""
+        return min(self.query_one("#settings", LineView).cursor, len(settings(self._comparison)) - 1)
 
     @property
     def _setting(self) -> Setting:
-        fields = settings(self._comparison)
-        return fields[min(self.query_one("#settings", LineView).cursor, len(fields) - 1)]
+        return settings(self._comparison)[self._place]
 
     def on_line_view_moved(self) -> None:
         self._tell()
