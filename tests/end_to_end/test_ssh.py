@@ -87,7 +87,7 @@ def test_a_dropped_line_takes_nothing_with_it(connect: Connect, sshd: Sshd, cli:
     third.wait_for("= paused")
     third.press("down")
     third.wait_for(before)
-    third.press("space")
+    third.press("R")
     third.wait_for("▶ running")
     assert cli("stop", "last").returncode == 0
     third.wait_for("■ stopped")

@@ -105,7 +105,7 @@ async def test_candidates_are_added_duplicated_renamed_moved_and_deleted(tmp_pat
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
         await pilot.press("right_square_bracket", "D")
         assert bench_stacks(app) == ["100 relu", "2*(19 relu)", "2*(19 relu)", ""]
-        await pilot.press("R")
+        await pilot.press("ctrl+r")
         await pilot.press("ctrl+u", "t", "w", "i", "n", "enter")
         await pilot.pause()
         await pilot.press("greater_than_sign")
@@ -122,7 +122,7 @@ async def test_candidates_are_added_duplicated_renamed_moved_and_deleted(tmp_pat
 
 async def test_a_name_that_is_taken_is_refused_with_a_sentence(tmp_path: Path) -> None:
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
-        await pilot.press("R", "ctrl+u", "d", "e", "e", "p", "enter")
+        await pilot.press("f2", "ctrl+u", "d", "e", "e", "p", "enter")
         await pilot.pause()
         assert "already" in screen_text(app)
 
@@ -200,7 +200,7 @@ async def test_escape_returns_to_the_library(tmp_path: Path) -> None:
 
 async def test_a_name_full_of_markup_is_shown_as_it_is(tmp_path: Path) -> None:
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
-        await pilot.press("R", "ctrl+u", *"[b]x", "enter")
+        await pilot.press("ctrl+r", "ctrl+u", *"[b]x", "enter")
         await pilot.pause()
         assert " A [b]x · B · C ─" in screen_text(app)
 

@@ -11,7 +11,8 @@ from tests.tui.screen_text import assert_golden, screen_text
 from tuilab.analysis.result import PairVerdict
 from tuilab.spec.comparison import VerdictKind
 from tuilab.store.reader import Reader
-from tuilab.store.records import Status
+from tuilab.store.records import Command, Progress, Status
+from tuilab.store.writer import Writer
 from tuilab.tui.catalog import load_presets
 from tuilab.tui.library_rows import ExperimentRows
 from tuilab.tui.screens.help import INTRODUCTION, HelpScreen
@@ -119,6 +120,64 @@ async def test_a_running_experiment_is_not_deleted(tmp_path: Path) -> None:
         await pilot.press("down", "d")
         await pilot.pause()
         assert "stop it first" in notices(app)
+
+
+async def test_a_held_experiment_is_resumed_from_the_list_and_one_that_runs_is_left_alone(tmp_path: Path) -> None:
+    held = record(tmp_path, Status.PAUSED, part=0.2)
+    async with opened(tmp_path) as (app, pilot):
+        await pilot.press("R")
+        await pilot.pause()
+        assert "going on" not in notices(app)
+        await pilot.press("down", "R")
+        await pilot.pause()
+        assert "going on" in notices(app)
+    with Writer(tmp_path) as writer:
+        (left,) = writer.waiting_commands(held)
+        assert left.command is Command.RESUME
+        writer.write(held, progress=Progress(Status.RUNNING, "", 1000.0, None, "cpu"))
+    async with opened(tmp_path) as (app, pilot):
+        await pilot.press("down", "R")
+        await pilot.pause()
+        assert "it is running already" in notices(app)
+
+
+async def test_a_finished_experiment_says_what_lets_it_go_on(tmp_path: Path) -> None:
+    record(tmp_path)
+    async with opened(tmp_path) as (app, pilot):
+        await pilot.press("down", "R")
+        await pilot.pause()
+        assert "N lets it go on" in notices(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_ended_an_experiment_stands_beside_the_key_that_resumes_it(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    identity = record(tmp_path, Status.RUNNING, part=0.4)
+    with Writer(tmp_path) as writer:
+        writer.write(identity, progress=Progress(Status.STOPPED, "you stopped it", 1000.0, 1010.0, "cpu"))
+    async with opened(tmp_path, size=size) as (app, pilot):
+        await pilot.press("down")
+        await pilot.pause()
+        assert "stopped: you stopped it" in screen_text(app)
+        assert "R resumes it from its last checkpoint" in screen_text(app)
+
+
+async def test_a_light_background_is_chosen_by_name_and_remembered(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (app, pilot):
+        assert app.current_theme.dark
+        await pilot.press("ctrl+p", *"colours")
+        await pilot.pause(0.5)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert not app.current_theme.dark
+    async with opened(tmp_path) as (app, pilot):
+        assert not app.current_theme.dark
+        await pilot.press("ctrl+t")
+        await pilot.pause()
+        assert app.current_theme.dark
+    async with opened(tmp_path) as (app, pilot):
+        assert app.current_theme.dark
 
 
 async def test_the_filter_keeps_what_contains_every_word(tmp_path: Path) -> None:

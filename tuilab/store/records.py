@@ -28,6 +28,11 @@ class Status(Enum):
     def ended(self) -> bool:
         return self not in (Status.QUEUED, Status.RUNNING, Status.PAUSED)
 
+    @property
+    def resumable(self) -> bool:
+        """Whether it can go on: it is held, or ended before its time."""
+        return self in (Status.PAUSED, Status.FAILED, Status.STOPPED, Status.LOST)
+
 
 class Command(Enum):
     """What a person asks of a running experiment, left in the store for its runner."""

@@ -130,10 +130,11 @@ def _found(record: "ExperimentRecord") -> str:
 
 
 def message_lines(record: "ExperimentRecord", width: int) -> tuple[Line, ...]:
-    """Why an experiment ended before its time, if it did."""
+    """Why an experiment ended before its time, if it did, and the key that goes on with it."""
     if not record.message or record.status.value not in ("failed", "lost", "stopped"):
         return ()
-    return tuple(wrap(f"{record.status.value}: {record.message}", width, STATUS_MARKS[record.status.value][1]))
+    why = wrap(f"{record.status.value}: {record.message}", width, STATUS_MARKS[record.status.value][1])
+    return (*why, (Span("R", "key"), Span(" resumes it from its last checkpoint", "dim")))
 
 
 WELCOME: tuple[Line, ...] = (

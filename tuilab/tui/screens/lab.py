@@ -260,7 +260,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
     def foremost(self) -> tuple[str, ...]:
         """Actions that the footer shows before the others."""
         result = self.live.experiment.result if self.live is not None else None
-        return ("go_on",) if self.unfinished else ("verdict",) if result is not None and result.verdict else ()
+        return ("resume",) if self.resumable else ("verdict",) if result is not None and result.verdict else ()
 
     def show_live(self) -> None:
         """Hand the experiment down to the panes that show it."""
@@ -382,6 +382,6 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("pause", "stop"):
             return self.running
-        if action == "go_on":
-            return self.unfinished
+        if action == "resume":
+            return self.resumable
         return super().check_action(action, parameters)

@@ -140,18 +140,22 @@ class LabRunning(LabEvidence):
         held = self.live.experiment.status is Status.PAUSED
         self._send(resume if held else pause, "going on" if held else "holding after this step")
 
-    def action_go_on(self) -> None:
-        """Train what is left of an experiment that ended before its time."""
+    def action_resume(self) -> None:
+        """Train what is left of an experiment that is held, or that ended before its time."""
         from tuilab.runner.client import resume
 
-        self._send(resume, "going on where it ended")
+        self._send(resume, "going on where it ended" if self.unfinished else "going on")
         self.look(now=True)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the watched experiment can go on."""
+        return self.live is not None and self.live.experiment.status.resumable
 
     @property
     def unfinished(self) -> bool:
         """Whether the watched experiment ended before its time."""
-        ends = (Status.STOPPED, Status.LOST, Status.FAILED)
-        return self.live is not None and self.live.experiment.status in ends
+        return self.resumable and not self.running
 
     def action_more(self) -> None:
         """Let an experiment that has ended go on with more final seeds."""

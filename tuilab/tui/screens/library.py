@@ -36,6 +36,8 @@ class LibraryScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", id="library.open", tooltip="Open the selected preset or experiment"),
         Binding("r", "run", "Run", id="library.run", tooltip="Run the selected preset or experiment anew"),
+        Binding("R", "resume", "Resume", id="library.resume",
+                tooltip="Go on with an experiment that is paused, stopped, lost or failed"),
         Binding("n", "new", "New", id="library.new", tooltip="Build a comparison from an empty bench"),
         Binding("O", "output", "Log", id="library.output", show=False, tooltip="The log of the selected experiment"),
         Binding("slash", "filter", "Filter", id="library.filter", tooltip="Show only what contains a text"),
@@ -43,7 +45,7 @@ class LibraryScreen(Screen[None]):
         Binding("tab", "app.focus_next", "Next list", show=False, id="library.next", tooltip="Go to the other list"),
         Binding("escape", "clear", "Show all", show=False, id="library.clear", tooltip="Show everything again"),
         Binding("q", "app.leave", "Quit", id="library.quit", tooltip="Leave tuilab; what trains goes on training"),
-    ]
+    ]  # fmt: skip
 
     presets: reactive[tuple["Preset", ...]] = reactive[tuple["Preset", ...]]((), init=False, repaint=False)
     experiments: reactive[tuple["ExperimentRecord", ...]] = reactive[tuple["ExperimentRecord", ...]](
@@ -198,6 +200,7 @@ class LibraryScreen(Screen[None]):
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         if event.widget.id in ("presets", "past"):
             self._list = event.widget.id
+            self.refresh_bindings()
         if self.presets:
             self._show_details()
 
@@ -229,6 +232,31 @@ class LibraryScreen(Screen[None]):
 
         empty = Comparison(title="New comparison", task=Spirals(), candidates=(Candidate(name="linear"),))
         self.lab.open_comparison(empty, "")
+
+    def action_resume(self) -> None:
+        """Go on with the selected experiment, if it is held or ended before its time."""
+        from tuilab.runner.client import resume
+        from tuilab.spec.errors import LabError
+
+        record = self.selected_experiment
+        if record is None:
+            self.notify("choose one of the past experiments first; r runs a preset", timeout=3)
+        elif not record.status.resumable:
+            finished = "it has finished; open it, and N lets it go on with more seeds"
+            self.notify(finished if record.status.ended else f"it is {record.status.value} already", timeout=3)
+        else:
+            try:
+                resume(self.lab.home, record.id)
+            except LabError as error:
+                self.notify(str(error), severity="error")
+            else:
+                self.notify("going on; enter shows it", timeout=2)
+            self._version = None
+            self._poll()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Presets have nothing to resume."""
+        return self.selected_experiment is not None if action == "resume" else super().check_action(action, parameters)
 
     def action_output(self) -> None:
         """Show the log of the selected experiment."""
