@@ -119,6 +119,21 @@ async def test_it_shows_while_something_trains_and_hides_at_a_key(tmp_path: Path
         assert ticks(app)
 
 
+async def test_whether_it_shows_is_remembered(tmp_path: Path) -> None:
+    identity = record(tmp_path, Status.RUNNING, part=0.4)
+    async with opened(tmp_path, attach=identity) as (app, pilot):
+        await look_done(pilot)
+        await pilot.press("percent_sign")
+        await pilot.pause()
+    async with opened(tmp_path, attach=identity) as (app, pilot):
+        await pilot.pause()
+        assert "CPU" not in screen_text(app)
+        assert not ticks(app)
+        await pilot.press("percent_sign")
+        await look_done(pilot)
+        assert "CPU" in screen_text(app)
+
+
 async def test_where_nothing_trains_it_is_hidden_and_still_and_a_key_shows_it_once(tmp_path: Path) -> None:
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
         await pilot.pause()

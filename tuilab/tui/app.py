@@ -16,10 +16,11 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from tuilab.tui.background import in_background
-from tuilab.tui.look import DARK, themes
+from tuilab.tui.look import DARK, LIGHT, themes
 from tuilab.tui.machine import Machine
 from tuilab.tui.ordered_keys import OrderedKeys
 from tuilab.tui.palette import NEXT_GLYPHS, default_glyphs
+from tuilab.tui.remembered import Look, load_look, save_look
 from tuilab.tui.screens.library import LibraryScreen
 from tuilab.tui.tight import tighten
 
@@ -75,8 +76,10 @@ class LabApp(OrderedKeys):
                 tooltip="Open a preset file by its path, a recent file, a preset or a share line"),
         Binding("ctrl+g", "glyphs", "Glyphs", id="app.glyphs", show=False,
                 tooltip="Draw curves with braille, quadrants or plain ASCII"),
+        Binding("ctrl+t", "light", "Colours", id="app.light", show=False,
+                tooltip="Light or dark background; remembered"),
         Binding("percent_sign", "machine", "Machine", id="app.machine", show=False,
-                tooltip="Show or hide what processors, memory and GPUs are doing, and the lab's share of it"),
+                tooltip="Show or hide what processors, memory and GPUs do, and the lab's share of it; remembered"),
     ]  # fmt: skip
 
     glyphs: reactive["Glyphs"] = reactive["Glyphs"]("braille", init=False, repaint=False)
@@ -119,7 +122,9 @@ class LabApp(OrderedKeys):
         self._painted = asyncio.Event()
         for theme in themes():
             self.register_theme(theme)
-        self.theme = DARK
+        look = load_look(home)
+        self.set_reactive(LabApp.machine_on, look.machine)
+        self.theme = LIGHT if look.light else DARK
 
     # Starting and leaving
 
@@ -338,6 +343,17 @@ class LabApp(OrderedKeys):
         """Go on to the next kind of characters for curves."""
         self.glyphs = NEXT_GLYPHS[self.glyphs]
         self.notify(f"curves are drawn with {self.glyphs}", timeout=2)
+
+    def action_light(self) -> None:
+        """A light background, or a dark one."""
+        self.theme = DARK if self.theme == LIGHT else LIGHT
+        self._remember_look()
+
+    def watch_machine_on(self) -> None:
+        self._remember_look()
+
+    def _remember_look(self) -> None:
+        save_look(self.home, Look(self.theme == LIGHT, self.machine_on))
 
     def action_machine(self) -> None:
         """Show or hide the strip with the machine's resources."""

@@ -40,6 +40,6 @@ def themes() -> tuple["Theme", ...]:
         surface="#fbfbf9",
         panel="#e9ecee",
         dark=False,
-        variables={"border-dim": "#b9c1c8", "cursor-focus": "#cfe3f2", "cursor-blur": "#e6eaed", "dim": "#68737d"},
+        variables={"border-dim": "#b9c1c8", "cursor-focus": "#cfe3f2", "cursor-blur": "#e6eaed", "dim": "#5b6670"},
     )
     return dark, light

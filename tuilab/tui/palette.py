@@ -79,7 +79,7 @@ def _series_style(kind: Ink, index: int, look: Look) -> Style:
     if kind in (Ink.LINE, Ink.END):
         return Style(color=_exact(color), bold=kind is Ink.END or None)
     if look.colors == "16":
-        return Style(color=_exact(_SIXTEEN_FAINT.get(color, "#555555")))
+        return Style(color=_exact(_SIXTEEN_FAINT[color] if look.dark else "#aaaaaa"))
     if look.colors == "256" and look.dark:
         dim = _BANDS_256 if kind is Ink.BAND else _FAINT_256
         return Style(color=_exact(dim[index % len(dim)]))
@@ -104,7 +104,7 @@ _FAINT_256 = ("#5f87af", "#af8700", "#00875f", "#af87af", "#afaf00", "#af5f00")
 def _gray(kind: Ink, look: Look) -> str:
     """Gray of labels, axis and grid."""
     if look.colors == "16":
-        return "#aaaaaa" if kind is Ink.LABEL and look.dark else "#555555"
+        return "#aaaaaa" if (kind is Ink.LABEL) is look.dark else "#555555"
     ink = "#d8dee4" if look.dark else "#22292f"
     strength = {Ink.LABEL: 0.62, Ink.AXIS: 0.36, Ink.GRID: 0.3}[kind]
     return _blend(ink, look.background, strength)

@@ -29,6 +29,33 @@ class TableSettings:
     hidden: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the interface looks.
+
+    Attributes:
+        light: whether the background is light.
+        machine: whether the strip with processors, memory and GPUs shows while something trains.
+
+    """
+
+    light: bool = False
+    machine: bool = True
+
+
+def load_look(home: Path) -> Look:
+    """What was remembered; the usual look where nothing was, or where it cannot be read."""
+    found = _read(home).get("look")
+    known = found if isinstance(found, dict) else {}
+    return Look(known.get("light") is True, known.get("machine") is not False)
+
+
+def save_look(home: Path, look: Look) -> None:
+    """Remember; a folder that cannot be written forgets, and nothing else happens."""
+    if look != load_look(home):
+        _write(home, "look", asdict(look))
+
+
 def load_table(home: Path) -> TableSettings:
     """What was remembered; the usual order where nothing was, or where it cannot be read."""
     found = _read(home).get("efficiency")
