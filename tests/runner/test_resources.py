@@ -9,7 +9,7 @@ import pytest
 
 from tests.runner.lab import comparison, until
 from tuilab.runner import client
-from tuilab.runner.fit import ENGINE_BYTES, demands_of, misfit, shortage
+from tuilab.runner.fit import ENGINE_BYTES, demands_of, misfit, shortage, unsupported
 from tuilab.runner.resources import GIB, Gpu, Monitor, Resources, strip
 from tuilab.runner.setting import setting_of
 from tuilab.spec.errors import LabError
@@ -177,3 +177,15 @@ def test_what_may_not_fit_now_is_said(lab, monkeypatch):
     full = Gpu(0, "full", None, GIB, GIB, None, None, None)
     monkeypatch.setattr(Monitor, "look", lambda self: Resources(0, 1, 0, 2**40, 2**40, 0, (full,)))
     assert "free on cuda:0" in str(client.shortage(lab.home, comparison(), "cuda:0"))
+
+
+def test_tf32_is_refused_on_a_processor_and_takes_a_gpu_where_one_is():
+    small = comparison(training={"steps": 30, "precision": "tf32"})
+    with pytest.raises(LabError, match=r"precision tf32, which needs a CUDA device; use float32 or bf16"):
+        client.check(small, "cpu")
+    client.check(small, "auto")
+    assert setting_of(small).worth_a_gpu
+    assert not setting_of(comparison()).worth_a_gpu
+    assert unsupported(small, "auto", gpu=True) is None
+    assert "none is seen here" in (unsupported(small, "auto", gpu=False) or "")
+    assert unsupported(comparison(), "cpu", gpu=False) is None

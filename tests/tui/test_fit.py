@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.lab_store import lab_of, opened, preset_file, record
+from tests.tui.lab_store import TINY, lab_of, opened, preset_file, record
 from tuilab.runner.fit import ENGINE_BYTES
-from tuilab.runner.resources import GIB, Resources
+from tuilab.runner.resources import GIB, Gpu, Resources
+from tuilab.spec.training import Precision
 from tuilab.store.records import Status
 from tuilab.tui.app import LabApp
 from tuilab.tui.lines import plain
@@ -54,6 +55,21 @@ async def test_a_layer_that_is_too_wide_is_warned_of_as_soon_as_it_is_typed(tmp_
         await pilot.press("escape")
         await pilot.pause()
         assert "of memory for one run" not in words(app)
+
+
+async def test_a_precision_that_needs_a_gpu_is_warned_of_where_none_is_seen(tmp_path: Path) -> None:
+    training = TINY.training.model_copy(update={"precision": Precision.TF32})
+    path = preset_file(tmp_path, TINY.model_copy(update={"training": training}))
+    async with opened(tmp_path, path=path) as (app, pilot):
+        found(app, GIB)
+        await pilot.pause()
+        assert "asks for precision tf32, which needs a CUDA device, and none is seen here; use float32" in words(app)
+        lab = lab_of(app)
+        gpu = Gpu(0, "a card", 0.0, 0, 24 * GIB, None, None, None)
+        lab._machine = Resources(0.0, 1, 0.0, GIB, 24 * GIB, 0, (gpu,))
+        lab.show_bench()
+        await pilot.pause()
+        assert "tf32" not in words(app)
 
 
 async def test_what_trains_already_is_not_warned_of(tmp_path: Path) -> None:

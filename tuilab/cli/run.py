@@ -117,7 +117,7 @@ def follow_to_end(reader: Reader, identity: str, *, quiet: bool) -> ExperimentRe
 
 
 def say_shortage(home: Path, comparison: Comparison, device: str) -> None:
-    """Say where memory may not do for the comparison; it is run all the same."""
+    """Say where memory or device may not do for the comparison; it is run all the same."""
     problem = client.shortage(home, comparison, device)
     if problem is not None:
         complain(f"{problem}; trying")

@@ -33,20 +33,20 @@ def check(comparison: Comparison, device: str = "auto") -> None:
 
     Raises:
         LabError: when a network does not fit the task or this machine's memory, a file cannot be read, the budget
-            rule does not hold, or the device's name is not one.
+            rule does not hold, or the device's name is not one or that of one without the precision asked for.
 
     """
     from psutil import virtual_memory
 
     from tuilab.analysis.budget import check_budget
     from tuilab.runner.allowance import memory_allowance
-    from tuilab.runner.fit import demands_of, misfit
+    from tuilab.runner.fit import demands_of, misfit, unsupported
     from tuilab.runner.setting import setting_of
     from tuilab.runner.slots import check_device
 
     check_device(device)
     setting = setting_of(comparison)
-    problem = check_budget(comparison, setting.totals)
+    problem = unsupported(comparison, device, gpu=True) or check_budget(comparison, setting.totals)
     if problem is None and not device.startswith("cuda"):
         memory = virtual_memory()
         total, _ = memory_allowance(memory.total, memory.available)
@@ -56,7 +56,9 @@ def check(comparison: Comparison, device: str = "auto") -> None:
 
 
 def shortage(home: Path, comparison: Comparison, device: str = "auto") -> str | None:
-    """Why a comparison may not fit into the memory that is free now, with what would; None where it does.
+    """Why the machine may not run a comparison as it is now, with what it would; None where it does.
+
+    It may not fit into the memory that is free, or ask for a precision that the machine lacks.
 
     Raises:
         LabError: when a network does not fit the task, or a file cannot be read.
@@ -66,8 +68,10 @@ def shortage(home: Path, comparison: Comparison, device: str = "auto") -> str | 
     from tuilab.runner.resources import Monitor
     from tuilab.runner.setting import setting_of
 
-    setting = setting_of(comparison)
-    return fit.shortage(fit.demands_of(setting), Monitor(home).look(), device, worth_a_gpu=setting.worth_a_gpu)
+    setting, now = setting_of(comparison), Monitor(home).look()
+    return fit.unsupported(comparison, device, gpu=bool(now.gpus)) or fit.shortage(
+        fit.demands_of(setting), now, device, worth_a_gpu=setting.worth_a_gpu
+    )
 
 
 def create_experiment(home: Path, comparison: Comparison, source: str = "", device: str = "auto") -> str:

@@ -1,4 +1,4 @@
-"""Whether a comparison fits into memory, before anything is trained, and what would."""
+"""Whether a machine can run a comparison: its memory and its precision, before anything is trained, and what would."""
 
 import math
 from collections.abc import Sequence
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from tuilab.analysis.counting import NetworkCount
 from tuilab.runner.packing import batch_of
 from tuilab.runner.setting import Setting
+from tuilab.spec.comparison import Comparison
 from tuilab.spec.task import TaskFacts
-from tuilab.spec.training import Training
+from tuilab.spec.training import Precision, Training
 
 if TYPE_CHECKING:
     from tuilab.runner.resources import Resources
@@ -117,6 +118,22 @@ def shortage(demands: Sequence[Demand], now: "Resources", device: str, *, worth_
         free = [(gpu.memory_total - gpu.memory_used, f"free on cuda:{gpu.index}") for gpu in wanted]
         return misfit(demands, *max(free)) if free else None
     return misfit(demands, now.memory_available, "free")
+
+
+def unsupported(comparison: Comparison, device: str, *, gpu: bool) -> str | None:
+    """Why the products of some candidate cannot be computed as it asks, with what can; None where all can.
+
+    Args:
+        comparison: what is to be run.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        gpu: whether there is a GPU, as far as is known.
+
+    """
+    asked = [one.name for one in comparison.candidates if comparison.training_of(one).precision is Precision.TF32]
+    if not asked or (gpu and device != "cpu"):
+        return None
+    seen = "" if device == "cpu" else ", and none is seen here"
+    return f"candidate {asked[0]} asks for precision tf32, which needs a CUDA device{seen}; use float32 or bf16"
 
 
 def _remedy(worst: Demand, available: int) -> str:

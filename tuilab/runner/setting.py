@@ -9,7 +9,7 @@ from tuilab.runner.packing import Load, batch_of, load_of
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.task import TaskFacts, facts
-from tuilab.spec.training import Training
+from tuilab.spec.training import Precision, Training
 
 GPU_WORTH = 10**8
 """MACs of one step of a whole group from which ``auto`` prefers CUDA: below, launching kernels takes longer than the
@@ -52,8 +52,11 @@ class Setting:
 
 
 def worth_a_gpu(counts: Sequence[NetworkCount], trainings: Sequence[Training], task: TaskFacts, replicas: int) -> bool:
-    """Whether a step of some candidate's group of so many replicas is more arithmetic than overhead on a GPU."""
-    return any(
+    """Whether a step of some candidate's group of so many replicas is more arithmetic than overhead on a GPU.
+
+    TF32 is there on a GPU only: whoever asks for it wants one.
+    """
+    return any(training.precision is Precision.TF32 for training in trainings) or any(
         one.macs * batch_of(training.batch_size, task) * replicas >= GPU_WORTH
         for one, training in zip(counts, trainings, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Whether the comparison on the bench fits into the memory that is free, before anybody runs it."""
+"""Whether the machine can run the comparison on the bench: memory and precision, before anybody runs it."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _FRESH_SECONDS = 15.0
 
 
 class LabFit(LabBase):
-    """The warning that memory will not do; it is looked for beside the keys, never before them."""
+    """The warning that memory or device will not do; it is looked for beside the keys, never before them."""
 
     _machine: "Resources | None" = None
     _machine_seen = -inf
@@ -50,9 +50,11 @@ class LabFit(LabBase):
 
 
 def _shortage(bench: Bench, machine: "Resources") -> str | None:
-    from tuilab.runner.fit import demand, shortage
+    from tuilab.runner.fit import demand, shortage, unsupported
     from tuilab.runner.setting import worth_a_gpu
 
+    if lacking := unsupported(bench.comparison, "auto", gpu=bool(machine.gpus)):
+        return lacking
     built = [
         (candidate, count, bench.comparison.training_of(candidate))
         for candidate, count in zip(bench.comparison.candidates, bench.counts, strict=True)
