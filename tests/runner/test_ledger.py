@@ -3,6 +3,8 @@
 from dataclasses import astuple, replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit.store_values import COMPARISON
 from tuilab.runner import ledger as ledger_module
@@ -70,6 +72,44 @@ def test_a_run_that_is_trained_again_reports_no_step_twice(lab):
     lab.ledger.flush(now=True)
     assert lab.stored() == [(lab.first.id, step) for step in (0, 10, 20, 30)]
     assert lab.ledger.progress.done_steps == 60
+
+
+VALUE = st.none() | st.floats(-1e6, 1e6)
+MESSAGE = st.lists(st.tuples(st.integers(0, 6), *(st.tuples(VALUE, VALUE, VALUE) for _ in range(3))), max_size=5)
+"""Steps, and three losses of each of three runs, the last of which the ledger does not know."""
+
+
+@settings(max_examples=40, deadline=None)
+@given(messages=st.lists(MESSAGE, max_size=4))
+def test_what_is_stored_of_messages_is_what_each_run_had_not_reported(tmp_path_factory, messages):
+    lab = Lab(tmp_path_factory.mktemp("lab"))
+    runs = (lab.first.id, lab.second.id, 99)
+    expected, last = [], {lab.first.id: -1, lab.second.id: -1}
+    for rows in messages:
+        train, evaluated, metric = ([tuple(run[k] for run in row[1:]) for row in rows] for k in range(3))
+        steps = tuple(row[0] for row in rows)
+        lab.ledger.report(Points(group=1, runs=runs, steps=steps, train_loss=train, eval_loss=evaluated, metric=metric))
+        for step, *values in rows:
+            for run, losses in zip(runs, values, strict=True):
+                if last.get(run, step) < step:
+                    last[run] = step
+                    if losses != (None, None, None):
+                        expected.append((run, step, *losses))
+    assert lab.ledger.flush(now=True)
+    assert [point[1:] for point in lab.reader.points(lab.identity)] == expected
+    assert [run.step for run in lab.reader.runs(lab.identity)] == [max(0, step) for step in last.values()]
+    assert lab.reader.find(lab.identity).done_steps == sum(max(0, step) for step in last.values())
+    lab.writer.close()
+    lab.reader.close()
+
+
+@pytest.mark.parametrize("rows", [((1.0, 2.0),), ((1.0,), (1.0, 2.0)), ((1.0, 2.0, 3.0), (1.0, 2.0, 3.0))])
+def test_losses_that_are_not_one_for_each_step_and_run_are_no_message(rows):
+    whole = ((1.0, 2.0), (3.0, 4.0))
+    for name in ("train_loss", "eval_loss", "metric"):
+        losses = {"train_loss": whole, "eval_loss": whole, "metric": whole} | {name: rows}
+        with pytest.raises(ValueError, match="there must be 2 rows of 2 values"):
+            Points(group=1, runs=(1, 2), steps=(0, 1), **losses)
 
 
 def test_a_run_that_has_ended_takes_no_further_steps(lab):

@@ -7,7 +7,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import compress
-from operator import mul
 from typing import Literal, NamedTuple, Self, TypeVar, cast
 
 CAPACITY = 1024
@@ -135,46 +134,46 @@ class HalvingBuckets:
             values: (points,).
 
         """
-        if not steps:
-            return
-        self._reach(max(steps))
-        steps, known = _finite(steps, values)
-        steps, (known,) = in_order(steps, (known,))
-        self._extend_sorted(steps, known)
-        self._trim()
+        steps, (values,) = in_order(steps, (values,))
+        self.extend_in_order(steps, values)
 
-    def _extend_sorted(self, steps: Sequence[int], values: Sequence[float]) -> None:
+    def extend_in_order(self, steps: Sequence[int], values: Sequence[float | None]) -> None:
+        """As ``extend``, for steps that ascend."""
+        if steps:
+            self._reach(steps[-1])
+            self._take_in(*_finite(steps, values))
+            self._trim()
+
+    def _take_in(self, steps: Sequence[int], values: Sequence[float]) -> None:
         """Add values bucket by bucket: many values of a bucket cost little more than one."""
         shift, kept, counts, lows, highs = self._shift, self._steps, self._counts, self._lows, self._highs
-        start = 0
-        while start < len(steps):
-            at = steps[start] >> shift
-            end = bisect_left(steps, (at + 1) << shift, start)
-            span = values[start:end]
+        # To base 2, because math.log also takes a base, and three times as long to see that it was given none.
+        log, norm = math.log2, math.hypot
+        start, end = 0, len(steps)
+        while start < end:
+            step = steps[start]
+            at = step >> shift
+            stop = bisect_left(steps, (at + 1) << shift, start, end)
+            span = values[start:stop]
             low, high = min(span), max(span)
             if low < lows[at]:
                 lows[at] = low
             if high > highs[at]:
                 highs[at] = high
             if not counts[at]:
-                kept[at] = steps[start]
-            step = kept[at]
-            if steps[start] != step or steps[end - 1] != step:
-                first = bisect_left(steps, step, start, end)
-                span = values[first : bisect_right(steps, step, first, end)]
-            if span:
-                self._sum_up(at, span, low)
-            start = end
-
-    def _sum_up(self, at: int, values: Sequence[float], low: float) -> None:
-        """Count values of the step that a bucket keeps, none of them below ``low``."""
-        # To base 2, because math.log also takes a base, and three times as long to see that it was given none.
-        logs = list(map(math.log2, values if low > _TINY else [max(value, _TINY) for value in values]))
-        self._counts[at] += len(values)
-        self._sums[at] += sum(values)
-        self._squares[at] += sum(map(mul, values, values))
-        self._log_sums[at] += _LN_2 * sum(logs)
-        self._log_squares[at] += _LN_2 * _LN_2 * sum(map(mul, logs, logs))
+                kept[at] = step
+            if step != kept[at] or step != steps[stop - 1]:
+                step = kept[at]
+                first = bisect_left(steps, step, start, stop)
+                span = values[first : bisect_right(steps, step, first, stop)]
+            logs = list(map(log, span if low > _TINY else [max(value, _TINY) for value in span]))
+            length, log_length = norm(*span), _LN_2 * norm(*logs)
+            counts[at] += len(span)
+            self._sums[at] += sum(span)
+            self._squares[at] += length * length
+            self._log_sums[at] += _LN_2 * sum(logs)
+            self._log_squares[at] += log_length * log_length
+            start = stop
 
     def curve(self, *, log: bool = False, band: Band = "range") -> Curve:
         """Mean over runs and band of each bucket that has values, at the step that it keeps.

@@ -51,10 +51,11 @@ class Columns(NamedTuple):
             losses: train loss, eval loss and metric, each (steps, runs); None where not known.
 
         """
-        each = array("q")
-        for step in steps:
-            each.extend(array("q", (step,)) * len(runs))
-        return cls(array("q", runs) * len(steps), each, *(_floats(list(chain.from_iterable(rows))) for rows in losses))
+        width, one_run = len(runs), array("q", steps)
+        every = array("q", bytes(_BYTES * len(steps) * width))
+        for place in range(width):
+            every[place::width] = one_run
+        return cls(array("q", runs) * len(steps), every, *(_floats(list(chain.from_iterable(rows))) for rows in losses))
 
     @property
     def size(self) -> int:

@@ -50,7 +50,7 @@ class Curves:
         """
         steps, columns = in_order(steps, (train_loss, eval_loss, metric))
         for buckets, column in zip((self.train_loss, self.eval_loss, self.metric), columns, strict=True):
-            buckets.extend(steps, column)
+            buckets.extend_in_order(steps, column)
 
     def to_bytes(self) -> bytes:
         """Everything in them, for ``from_bytes``."""

@@ -28,30 +28,45 @@ def bring_up_to_date(connection: sqlite3.Connection, number: int, *, at_once: bo
 
 def _take_in(connection: sqlite3.Connection, number: int, reduced: int) -> None:
     """Bring the curves of those runs up to date that have points beyond position ``reduced``."""
-    kinds: dict[CurveKey, CurveKey] = {}
-    keys: dict[int, CurveKey] = {}
-    for run, candidate, phase, lr in connection.execute(
-        "SELECT id, candidate, phase, lr FROM runs WHERE experiment = ?", (number,)
-    ):
-        key = candidate, None if phase == Phase.FINAL.value else lr
-        keys[run] = kinds.setdefault(key, key)
-    rows = {key: Columns.empty() for key in kinds}
+    kinds = _Kinds(connection, number)
+    rows: dict[CurveKey, Columns] = {}
     for _, columns in batches(connection, number, reduced):
         start = 0
         # What engines report has many points of one kind in a row.
-        for kind, alike in groupby(map(keys.get, columns.runs)):
+        for kind, alike in groupby(map(kinds.__getitem__, columns.runs)):
             end = start + len(list(alike))
             if kind is not None:
-                rows[kind].append(columns.between(start, end))
+                rows.setdefault(kind, Columns.empty()).append(columns.between(start, end))
             start = end
     known = read_curves(connection, number)
     for key, new in rows.items():
-        if new.steps:
-            curves = known.get(key) or Curves.empty()
-            curves.extend(new.steps, new.train_loss, new.eval_loss, new.metric)
-            where = (number, *key)
-            connection.execute("DELETE FROM curves WHERE experiment = ? AND candidate = ? AND lr IS ?", where)
-            connection.execute("INSERT INTO curves VALUES (?, ?, ?, ?)", (*where, curves.to_bytes()))
+        curves = known.get(key) or Curves.empty()
+        curves.extend(new.steps, new.train_loss, new.eval_loss, new.metric)
+        where = (number, *key)
+        connection.execute("DELETE FROM curves WHERE experiment = ? AND candidate = ? AND lr IS ?", where)
+        connection.execute("INSERT INTO curves VALUES (?, ?, ?, ?)", (*where, curves.to_bytes()))
+
+
+class _Kinds(dict[int, CurveKey | None]):
+    """The curves that each run of an experiment belongs to, by its id; None for a run that it has not."""
+
+    def __init__(self, connection: sqlite3.Connection, number: int) -> None:
+        super().__init__()
+        self._connection, self._number = connection, number
+        self._kinds: dict[CurveKey, CurveKey] = {}
+
+    def __missing__(self, run: int) -> CurveKey | None:
+        """Look the run up: a long experiment has many whose points are all in the copy already."""
+        query = "SELECT candidate, phase, lr FROM runs WHERE id = ? AND experiment = ?"
+        row = self._connection.execute(query, (run, self._number)).fetchone()
+        kind = None
+        if row is not None:
+            candidate, phase, lr = row
+            kind = candidate, None if phase == Phase.FINAL.value else lr
+            # One and the same tuple for all its runs, which are then compared in no time.
+            kind = self._kinds.setdefault(kind, kind)
+        self[run] = kind
+        return kind
 
 
 def read_curves(connection: sqlite3.Connection, number: int) -> Mapping[CurveKey, Curves]:

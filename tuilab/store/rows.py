@@ -12,20 +12,19 @@ from tuilab.spec.comparison import Comparison, dump
 from tuilab.spec.errors import printable
 from tuilab.spec.probes import Probes
 from tuilab.spec.protocol import Change
-from tuilab.store.records import ExperimentRecord, Phase, Progress, RunRecord, Status
+from tuilab.store.records import ExperimentRecord, NewRun, Phase, Progress, RunRecord, Status
 
 SELECT_EXPERIMENTS = """SELECT number, id, source, status, message, created, launched, claimed, started, ended,
     heartbeat, device, planned_steps, done_steps, result, comparison, added_seeds FROM experiments"""
-# The columns of a run are in the order of the fields of RunRecord.
+# The columns of a run are in the order of the fields of RunRecord, here and in UPDATE_RUN.
 SELECT_RUNS = """SELECT id, candidate, phase, seed_index, lr, status, step, reason, train_loss, train_metric, val_loss,
     val_metric, test_loss, test_metric, dead_fraction, seconds, probes, changes FROM runs"""
 UPDATE_PROGRESS = """UPDATE experiments SET status = :status, message = :message, started = :started, ended = :ended,
     device = :device, planned_steps = :planned_steps, done_steps = :done_steps WHERE number = :number"""
 UPDATE_RESULT = "UPDATE experiments SET result = ? WHERE number = ?"
-UPDATE_RUN = """UPDATE runs SET status = :status, step = :step, reason = :reason, train_loss = :train_loss,
-    train_metric = :train_metric, val_loss = :val_loss, val_metric = :val_metric, test_loss = :test_loss,
-    test_metric = :test_metric, dead_fraction = :dead_fraction, seconds = :seconds, probes = :probes,
-    changes = :changes WHERE id = :id"""
+UPDATE_RUN = """UPDATE runs SET status = ?, step = ?, reason = ?, train_loss = ?, train_metric = ?, val_loss = ?,
+    val_metric = ?, test_loss = ?, test_metric = ?, dead_fraction = ?, seconds = ?, probes = ?, changes = ?
+    WHERE id = ?"""
 REOPEN_EXPERIMENT = """UPDATE experiments SET status = 'queued', message = '', launched = :now, claimed = NULL,
     started = started + :now - coalesce(ended, heartbeat), ended = NULL
     WHERE number = :number AND status != 'finished'"""
@@ -39,8 +38,9 @@ REOPEN_RUNS = """UPDATE runs SET status = 'queued', reason = '' WHERE experiment
 LOST_MESSAGE = "its runner has vanished: it was killed, or the machine was restarted; tuilab resume goes on with it"
 _CHANGES: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...])
 _NO_CHANGES = "[]"
-_RUN_FIELDS = tuple(field.name for field in fields(RunRecord))
-_of_run = attrgetter(*_RUN_FIELDS)
+_PLANNED = {field.name for field in fields(NewRun)} | {"id"}
+_found_out = attrgetter(*(field.name for field in fields(RunRecord) if field.name not in _PLANNED))
+"""What changes of a run while it is trained, in the order of its fields."""
 _PHASES = {phase.value: phase for phase in Phase}
 _STATUSES = {status.value: status for status in Status}
 
@@ -74,12 +74,12 @@ def progress_values(progress: Progress, number: int) -> dict[str, str | int | fl
     }
 
 
-def run_values(run: RunRecord) -> dict[str, str | int | float | None]:
+def run_values(run: RunRecord) -> tuple[str | int | float | None, ...]:
     """The values of ``UPDATE_RUN``."""
-    values = dict(zip(_RUN_FIELDS, _of_run(run), strict=True))
-    probes = None if run.probes is None else run.probes.model_dump_json(exclude_defaults=True)
-    changes = _CHANGES.dump_json(run.changes, exclude_none=True).decode() if run.changes else _NO_CHANGES
-    return {**values, "phase": run.phase.value, "status": run.status.value, "probes": probes, "changes": changes}
+    status, *known, probes, changes = _found_out(run)
+    probes = None if probes is None else probes.model_dump_json(exclude_defaults=True)
+    changes = _CHANGES.dump_json(changes, exclude_none=True).decode() if changes else _NO_CHANGES
+    return status.value, *known, probes, changes, run.id
 
 
 def run_record(row: sqlite3.Row) -> RunRecord:
