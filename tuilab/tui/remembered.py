@@ -1,6 +1,8 @@
-"""What the interface remembers between two visits: a small JSON file in the lab's folder."""
+"""What the interface remembers between two visits: a small JSON file in the lab's folder.
 
-import json
+Whether it is light is wanted before the first paint; json is therefore imported only where there is a file.
+"""
+
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -90,6 +92,7 @@ def remember_file(home: Path, path: Path) -> None:
 
 
 def _write(home: Path, name: str, value: object) -> None:
+    import json
     from contextlib import suppress
 
     from tuilab.store.files import write_atomically
@@ -100,8 +103,13 @@ def _write(home: Path, name: str, value: object) -> None:
 
 
 def _read(home: Path) -> dict[str, object]:
+    path = home / FILE
+    if not is_there(path):
+        return {}
+    import json
+
     try:
-        found = json.loads((home / FILE).read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
