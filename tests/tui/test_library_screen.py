@@ -127,7 +127,7 @@ async def test_a_held_experiment_is_resumed_from_the_list_and_one_that_runs_is_l
     async with opened(tmp_path) as (app, pilot):
         await pilot.press("R")
         await pilot.pause()
-        assert "going on" not in notices(app)
+        assert "choose one of the past experiments first" in notices(app)
         await pilot.press("down", "R")
         await pilot.pause()
         assert "going on" in notices(app)

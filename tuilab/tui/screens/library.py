@@ -36,13 +36,13 @@ class LibraryScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open", id="library.open", tooltip="Open the selected preset or experiment"),
         Binding("r", "run", "Run", id="library.run", tooltip="Run the selected preset or experiment anew"),
-        Binding("R", "resume", "Resume", id="library.resume",
+        Binding("R", "resume", "Resume", id="library.resume", show=False,
                 tooltip="Go on with an experiment that is paused, stopped, lost or failed"),
         Binding("n", "new", "New", id="library.new", tooltip="Build a comparison from an empty bench"),
         Binding("O", "output", "Log", id="library.output", show=False, tooltip="The log of the selected experiment"),
         Binding("slash", "filter", "Filter", id="library.filter", tooltip="Show only what contains a text"),
         Binding("d,delete", "delete", "Delete", id="library.delete", tooltip="Delete the selected experiment"),
-        Binding("tab", "app.focus_next", "Next list", show=False, id="library.next", tooltip="Go to the other list"),
+        Binding("tab", "app.focus_next", "Next pane", show=False, id="library.next", tooltip="Go to the next pane"),
         Binding("escape", "clear", "Show all", show=False, id="library.clear", tooltip="Show everything again"),
         Binding("q", "app.leave", "Quit", id="library.quit", tooltip="Leave tuilab; what trains goes on training"),
     ]  # fmt: skip
@@ -200,7 +200,6 @@ class LibraryScreen(Screen[None]):
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         if event.widget.id in ("presets", "past"):
             self._list = event.widget.id
-            self.refresh_bindings()
         if self.presets:
             self._show_details()
 
@@ -253,10 +252,6 @@ class LibraryScreen(Screen[None]):
                 self.notify("going on; enter shows it", timeout=2)
             self._version = None
             self._poll()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Presets have nothing to resume."""
-        return self.selected_experiment is not None if action == "resume" else super().check_action(action, parameters)
 
     def action_output(self) -> None:
         """Show the log of the selected experiment."""
