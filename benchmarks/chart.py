@@ -1,9 +1,11 @@
 """What a live chart costs: milliseconds and bytes for each update.
 
-    python benchmarks/chart.py [--candidates 8] [--points 100000] [--columns 160] [--lines 45]
+    python -m benchmarks.chart [--candidates 8] [--points 100000] [--columns 160] [--lines 45]
 
-Candidates report losses of ten seeds each; every update takes in a hundredth of the points, makes the curves, draws
-them and repaints the cells that changed. Medians over the second half of the training.
+Candidates report losses of ten seeds each. Every update does what the interface does when it has read new points from
+the store: it takes in a hundredth of all points, makes the curves of the loss chart (eval loss with its interval, train
+loss), draws them, and repaints the cells that changed. Over the second half of the training: medians of the parts and
+of the whole, and the slowest update but two, in which axes move or buckets are halved.
 """
 
 import argparse
@@ -13,17 +15,20 @@ import platform
 import random
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 from rich.console import Console, RenderableType
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, ComposeResult
 from textual.screen import Screen
 
-from tuilab.store.curves import Curves
-from tuilab.store.records import Point
+from tuilab.spec.comparison import Comparison
+from tuilab.store.records import ExperimentRecord, Phase, Point, RunRecord, Status
 from tuilab.tui.canvas import Glyphs
-from tuilab.tui.plot import ChartData, Series, SeriesKind, draw
+from tuilab.tui.charts import loss_chart
+from tuilab.tui.live import LiveState, empty, reduce
 from tuilab.tui.tight import TightUpdate
 from tuilab.tui.widgets.chart import Chart
 
@@ -31,33 +36,49 @@ SEEDS = 10
 UPDATES = 100
 
 
-def batches(candidates: int, points: int) -> Iterator[list[list[Point]]]:
-    """For each update, the new points of each candidate: losses that fall by a power law, with noise."""
+def experiment(candidates: int, steps: int) -> ExperimentRecord:
+    """Candidates that train for so many steps."""
+    comparison = Comparison.model_validate(
+        {
+            "title": "benchmark",
+            "task": "spirals",
+            "training": {"steps": steps, "lr": 0.01},
+            "protocol": {"final_seeds": SEEDS},
+            "candidates": [{"name": f"candidate {k}", "stack": f"{k + 1} relu"} for k in range(candidates)],
+        }
+    )
+    return ExperimentRecord("x1", comparison, "", Status.RUNNING, "", 0.0, 1.0, None, "cpu", 0, 0, None)
+
+
+def final_runs(candidates: int) -> list[RunRecord]:
+    """Ten runs of each candidate."""
+    unknown = (None,) * 8
+    return [
+        RunRecord(SEEDS * k + seed, k, Phase.FINAL, seed, 0.01, Status.RUNNING, 0, "", *unknown)
+        for k in range(candidates)
+        for seed in range(SEEDS)
+    ]
+
+
+def batches(candidates: int, points: int) -> Iterator[list[Point]]:
+    """For each update the new points: losses that fall by a power law, with noise."""
     noise = random.Random(0)
     steps = points // SEEDS
     each = max(1, steps // UPDATES)
+    rowid = 0
     for first in range(0, steps, each):
-        yield [
-            [
-                Point(0, seed, step, *([(1 + step / 50) ** -(0.2 + candidate / 8) * math.exp(noise.gauss(0, 0.1))] * 3))
-                for step in range(first, min(first + each, steps))
-                for seed in range(SEEDS)
-            ]
-            for candidate in range(candidates)
-        ]
-
-
-def chart_of(curves: list[Curves], steps: float) -> ChartData:
-    """The eval losses as a chart."""
-    series = [
-        Series(chr(65 + k), f"candidate {k}", k, SeriesKind.EVAL, *one.eval_loss.curve(log=True))
-        for k, one in enumerate(curves)
-    ]
-    return ChartData("Eval loss", tuple(series), steps, log_y=True)
+        new = []
+        for k in range(candidates):
+            for step in range(first, min(first + each, steps)):
+                for seed in range(SEEDS):
+                    rowid += 1
+                    loss = (1 + step / 50) ** -(0.2 + k / 8) * math.exp(noise.gauss(0, 0.1))
+                    new.append(Point(rowid, SEEDS * k + seed, step, 0.8 * loss, loss, loss))
+        yield new
 
 
 class Counter(App[None]):
-    """An application with nothing but a chart, that counts what it would send to a terminal."""
+    """An application with nothing but a chart, that writes its updates as the lab does, but to nobody."""
 
     CSS = "Chart { height: 1fr; }"
 
@@ -65,40 +86,59 @@ class Counter(App[None]):
         super().__init__()
         self.chart = Chart(glyphs=glyphs)
         self.sent = 0
-        self.loose = 0
-        self.console = Console(force_terminal=True, color_system="truecolor")
+        self.updates: list[ChopsUpdate | LayoutUpdate] = []
+        self.paper = Console(force_terminal=True, color_system="truecolor")
 
     def compose(self) -> ComposeResult:
         yield self.chart
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if isinstance(renderable, ChopsUpdate | LayoutUpdate):
-            self.loose += len(renderable.render_segments(self.console).encode())
-            self.sent += len(TightUpdate(renderable).render_segments(self.console).encode())
+            self.sent += len(TightUpdate(renderable).render_segments(self.paper).encode())
+            self.updates.append(renderable)
         super()._display(screen, renderable)
 
+    def taken(self) -> tuple[int, int]:
+        """Bytes sent since the last time, and those that textual would have sent."""
+        found = self.sent, sum(len(update.render_segments(self.paper).encode()) for update in self.updates)
+        self.sent = 0
+        self.updates.clear()
+        return found
 
-async def measure(glyphs: Glyphs, candidates: int, points: int, size: tuple[int, int]) -> tuple[float, ...]:
-    """Median ms to take points in, to make the curves, to draw; bytes of an update; bytes that textual would send."""
+
+class Update(NamedTuple):
+    """What one update took: milliseconds of the processor, and bytes."""
+
+    take_in: float
+    curves: float
+    draw: float
+    paint: float
+    whole: float
+    sent: int
+    loose: int
+
+
+async def updates(glyphs: Glyphs, candidates: int, points: int, size: tuple[int, int]) -> list[Update]:
+    """Every update of a training."""
     app = Counter(glyphs)
-    curves = [Curves.empty() for _ in range(candidates)]
-    rows = []
+    record, runs = experiment(candidates, points // SEEDS), final_runs(candidates)
+    state: LiveState = empty(record)
+    found = []
     async with app.run_test(size=size) as pilot:
-        for batch in batches(candidates, points):
-            start = time.process_time()
-            curves = [one.extended(new) for one, new in zip(curves, batch, strict=True)]
-            taken_in = time.process_time()
-            data = chart_of(curves, points / SEEDS)
-            made = time.process_time()
-            draw(data, app.chart.size.width, app.chart.size.height, glyphs)
-            drawn = time.process_time()
-            before = app.sent, app.loose
+        for number, new in enumerate(batches(candidates, points)):
+            moments = [time.process_time()]
+            state = reduce(state, record, runs, new, now=2.0 + 0.25 * number)
+            moments.append(time.process_time())
+            data = loss_chart(state)
+            moments.append(time.process_time())
             app.chart.data = data
+            moments.append(time.process_time())
             await pilot.pause()
-            rows.append((taken_in - start, made - taken_in, drawn - made, app.sent - before[0], app.loose - before[1]))
-    late = rows[len(rows) // 2 :]
-    take, make, paint, sent, loose = (median(column) for column in zip(*late, strict=True))
-    return take * 1e3, make * 1e3, paint * 1e3, sent, loose
+            moments.append(time.process_time())
+            take_in, curves, drawn, painted = (1e3 * (after - before) for before, after in pairwise(moments))
+            whole = 1e3 * (moments[-1] - moments[0])
+            found.append(Update(take_in, curves, drawn, painted, whole, *app.taken()))
+    return found
 
 
 def main() -> None:
@@ -109,12 +149,16 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=45)
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
-    print(f"{options.candidates} x {options.points:,} points at {options.columns}x{options.lines}; CPU per update:")
-    print(f"{'glyphs':10} {'points in':>10} {'curves':>8} {'draw':>8} {'bytes':>8} {'textual':>8}")
+    print(f"{options.candidates} x {options.points:,} points at {options.columns}x{options.lines}; CPU ms per update:")
+    print("glyphs      points in   curves     draw    paint    whole  slowest    bytes  textual")
     glyphs: Glyphs
     for glyphs in ("braille", "quadrant", "ascii"):
-        found = asyncio.run(measure(glyphs, options.candidates, options.points, (options.columns, options.lines)))
-        print("{:10} {:7.1f} ms {:5.1f} ms {:5.1f} ms {:8.0f} {:8.0f}".format(glyphs, *found))
+        found = asyncio.run(updates(glyphs, options.candidates, options.points, (options.columns, options.lines)))
+        late = found[len(found) // 2 :]
+        parts = [median(column) for column in zip(*late, strict=True)]
+        slowest = sorted(update.whole for update in late)[-3]
+        print("{:11} {:9.2f} {:8.2f} {:8.2f} {:8.2f} {:8.2f}".format(glyphs, *parts[:5]), end="")
+        print(f" {slowest:8.2f} {parts[5]:8.0f} {parts[6]:8.0f}")
 
 
 if __name__ == "__main__":

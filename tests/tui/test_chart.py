@@ -1,7 +1,7 @@
 """The chart widget on a screen, and what repainting it sends."""
 
 from collections.abc import Iterator
-from itertools import combinations, pairwise
+from itertools import accumulate, combinations, pairwise
 
 import pyte
 import pytest
@@ -17,8 +17,10 @@ from tests.tui.live_values import experiment, final_points, final_runs, tuning_p
 from tests.tui.screen_text import assert_golden, screen_text
 from tuilab.tui.canvas import Glyphs, Row
 from tuilab.tui.charts import loss_chart, metric_chart
+from tuilab.tui.drawing import Drawing, draw
+from tuilab.tui.letters import places
 from tuilab.tui.live import LiveState, empty, reduce
-from tuilab.tui.plot import ChartData, Series, SeriesKind, draw, places, scale_of
+from tuilab.tui.plot import ChartData, Series, SeriesKind
 from tuilab.tui.scales import Scale
 from tuilab.tui.tight import TightUpdate, tighten
 from tuilab.tui.widgets.chart import Chart, changed_runs
@@ -177,6 +179,37 @@ def flat(letter: str, index: int, value: float) -> Series:
     return Series(letter, letter, index, SeriesKind.EVAL, (0.0, 100.0), (value, value))
 
 
+@st.composite
+def watched(draw: st.DrawFn) -> list[ChartData]:
+    """Charts of a few curves, each of which grows, changes near its end or somewhere, or starts anew."""
+    curves: dict[int, list[tuple[float, float]]] = {}
+    charts = []
+    for _ in range(draw(st.integers(1, 6))):
+        for k in draw(st.sets(st.integers(0, 3), max_size=3)):
+            kept = curves.get(k, [])[: draw(st.sampled_from([0, 3, -2, -1, None]))]
+            fresh = draw(st.lists(st.tuples(st.floats(0, 5), st.floats(0.01, 1)), max_size=12))
+            start = kept[-1][0] + 1 if kept else draw(st.floats(0, 90))
+            steps = accumulate([gap for gap, _ in fresh], initial=start)
+            curves[k] = [*kept, *zip(steps, [value for _, value in fresh], strict=False)]
+        charts.append(ChartData("Loss", tuple(grown(k, curve) for k, curve in sorted(curves.items())), 100.0))
+    return charts
+
+
+def grown(k: int, curve: list[tuple[float, float]]) -> Series:
+    kind = (SeriesKind.EVAL, SeriesKind.EVAL, SeriesKind.TRAIN, SeriesKind.TUNING)[k]
+    steps, values = tuple(step for step, _ in curve), tuple(value for _, value in curve)
+    return Series("ABCD"[k], "", k, kind, steps, values, tuple(v / 2 for v in values), tuple(2 * v for v in values))
+
+
+@given(watched(), st.sampled_from(GLYPHS), st.sampled_from([Scale(0.0, 1.0), Scale(0.1, 0.5, log=True), None]))
+def test_a_chart_that_is_drawn_again_and_again_is_the_chart_that_is_drawn_once(
+    charts: list[ChartData], glyphs: Glyphs, scale: Scale | None
+):
+    drawing = Drawing()
+    for data in charts:
+        assert drawing.rows(data, 50, 12, glyphs, scale) == draw(data, 50, 12, glyphs, scale)
+
+
 @given(st.integers(0, 60), st.integers(0, 20), st.sampled_from(GLYPHS))
 def test_a_chart_of_any_size_has_its_size(width: int, height: int, glyphs: Glyphs):
     rows = draw(loss_chart(final_state()), width, height, glyphs)
@@ -228,7 +261,7 @@ def test_a_band_beyond_the_scale_is_cut_off():
 
 def test_a_wide_band_leaves_the_lines_most_of_the_chart():
     line = Series("A", "A", 0, SeriesKind.EVAL, (0.0, 100.0), (0.2, 0.8), (-50.0, -50.0), (50.0, 90.0))
-    scale = scale_of(ChartData("Loss", (line,), 100.0))
+    scale = Drawing().fitting(ChartData("Loss", (line,), 100.0))
     assert scale is not None
     assert scale.span <= 2 * 0.6
 

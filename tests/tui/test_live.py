@@ -30,7 +30,7 @@ def point(rowid: int, run_id: int, step: int, value: float | None) -> Point:
 
 
 def eval_values(state: LiveState, candidate: int = 0) -> tuple[float, ...]:
-    return state.candidates[candidate].curves.eval_loss.curve().values
+    return tuple(state.candidates[candidate].curves.eval_loss.curve().values)
 
 
 def alike(chart: ChartData, other: ChartData) -> bool:

@@ -26,12 +26,15 @@ _COLUMNS = 8
 
 
 class Curve(NamedTuple):
-    """One value and a band at each of some steps; all of equal length, and finite."""
+    """One value and a band at each of some steps; all of equal length, and finite. Not to be changed."""
 
-    steps: tuple[float, ...] = ()
-    values: tuple[float, ...] = ()
-    lows: tuple[float, ...] = ()
-    highs: tuple[float, ...] = ()
+    steps: "array[float]"
+    values: "array[float]"
+    lows: "array[float]"
+    highs: "array[float]"
+
+
+_NO_CURVE = Curve(array("d"), array("d"), array("d"), array("d"))
 
 
 class HalvingBuckets:
@@ -45,6 +48,7 @@ class HalvingBuckets:
 
     __slots__ = (
         "_counts",
+        "_curves",
         "_highs",
         "_log_squares",
         "_log_sums",
@@ -68,6 +72,7 @@ class HalvingBuckets:
         self._log_squares = array("d")
         self._lows = array("d")
         self._highs = array("d")
+        self._curves: dict[tuple[bool, Band], tuple[Curve, int]] = {}
 
     @property
     def width(self) -> int:
@@ -95,6 +100,7 @@ class HalvingBuckets:
         other._log_squares = self._log_squares[:]
         other._lows = self._lows[:]
         other._highs = self._highs[:]
+        other._curves = self._curves.copy()
         return other
 
     def to_bytes(self) -> bytes:
@@ -150,6 +156,8 @@ class HalvingBuckets:
         # To base 2, because math.log also takes a base, and three times as long to see that it was given none.
         log, norm = math.log2, math.hypot
         start, end = 0, len(steps)
+        if steps:
+            self._forget(steps[0] >> shift)
         while start < end:
             step = steps[start]
             at = step >> shift
@@ -175,8 +183,15 @@ class HalvingBuckets:
             self._log_squares[at] += log_length * log_length
             start = stop
 
+    def _forget(self, first: int) -> None:
+        """From this bucket on, what curves show is out of date."""
+        for key, (curve, good) in self._curves.items():
+            self._curves[key] = curve, min(good, first)
+
     def curve(self, *, log: bool = False, band: Band = "range") -> Curve:
         """Mean over runs and band of each bucket that has values, at the step that it keeps.
+
+        Only what has changed since the last time is made anew: a curve that is watched grows at its end.
 
         Args:
             log: take the geometric mean, which lies in the middle on a log scale, and the interval of the logarithms;
@@ -184,7 +199,18 @@ class HalvingBuckets:
             band: what lies between lows and highs; a bucket with fewer than ``FEW`` values always shows its range.
 
         """
-        kept = [at for at, count in enumerate(self._counts) if count]
+        before, good = self._curves.get((log, band), (_NO_CURVE, 0))
+        if good < len(self._counts):
+            same = self._counts[:good]
+            points = len(same) - same.count(0)
+            parts = zip(before, self._curve_from(good, log, band), strict=True)
+            before = Curve(*(old[:points] + new for old, new in parts))
+            self._curves[log, band] = before, len(self._counts)
+        return before
+
+    def _curve_from(self, first: int, log: bool, band: Band) -> Curve:
+        """The part of a curve that shows the buckets from ``first`` on."""
+        kept = [at for at, count in enumerate(self._counts[first:], first) if count]
         counts = [self._counts[at] for at in kept]
         sums = self._log_sums if log else self._sums
         means = [sums[at] / count for at, count in zip(kept, counts, strict=True)]
@@ -203,12 +229,14 @@ class HalvingBuckets:
                 if count < FEW:
                     lows[place], highs[place] = self._lows[at], self._highs[at]
         values = _exponentials(means) if log else means
-        return Curve(tuple([float(self._steps[at]) for at in kept]), tuple(values), tuple(lows), tuple(highs))
+        steps = [float(self._steps[at]) for at in kept]
+        return Curve(*(array("d", column) for column in (steps, values, lows, highs)))
 
     def _reach(self, step: int) -> None:
         """Make a bucket for the step, doubling the width as often as needed."""
         while step >> self._shift >= self.capacity:
             self._shift += 1
+            self._curves.clear()
             chosen = _fuller(self._counts)
             self._steps = array("q", [self._steps[at] for at in chosen])
             self._counts = array("q", [self._counts[at] for at in chosen])

@@ -3,10 +3,13 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from tuilab.analysis.buckets import HalvingBuckets, in_order
 from tuilab.store.records import Point
 
+_COLUMNS = tuple(map(itemgetter, range(Point._fields.index("step"), len(Point._fields))))
+"""Of a point its step and what was reported there."""
 _SIZES = struct.Struct("<3q")
 """Bytes of each of the three."""
 
@@ -28,8 +31,7 @@ class Curves:
         """These curves and some more points."""
         longer = Curves(self.train_loss.copy(), self.eval_loss.copy(), self.metric.copy())
         if points:
-            _, _, steps, train_loss, eval_loss, metric = zip(*points, strict=True)
-            longer.extend(steps, train_loss, eval_loss, metric)
+            longer.extend(*(list(map(column, points)) for column in _COLUMNS))
         return longer
 
     def extend(

@@ -4,11 +4,13 @@ Pure Python and fast: a cell is one number (which of its dots are set) and one i
 Inks are small numbers, so that rows compare and travel cheaply; ``tuilab.tui.palette`` says what they look like.
 """
 
+import re
+from codecs import charmap_decode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple, TypeAlias
 
 Glyphs = Literal["braille", "quadrant", "ascii"]
 """What curves are drawn with: 2x4 dots a cell, 2x2 dots a cell, or the candidate's letter."""
@@ -80,23 +82,22 @@ _SHORT = 12
 """Blank cells that are cheaper to send than a change of style."""
 
 
+_STRETCH = re.compile(rb"(.)\1*", re.DOTALL)
+"""Neighbours of one ink."""
+
+
 def _edges(inks: bytes) -> list[int]:
     """Where spans begin, and the end: at every change of ink but those to and from a short run of blanks."""
     edges = [0]
-    last, width = -1, len(inks)
-    column = 0
-    while column < width:
-        number = inks[column]
-        end = column + 1
-        while end < width and inks[end] == number:
-            end += 1
-        blank = number == Ink.BLANK
-        if (blank and end - column > _SHORT) or (not blank and number != last):
-            if column:
-                edges.append(column)
+    last = -1
+    for stretch in _STRETCH.finditer(inks):
+        start, end = stretch.span()
+        number = inks[start]
+        if end - start > _SHORT if number == Ink.BLANK else number != last:
+            if start:
+                edges.append(start)
             last = number
-        column = end
-    edges.append(width)
+    edges.append(len(inks))
     return edges
 
 
@@ -133,7 +134,7 @@ class Canvas:
     """Cells to draw on. Coordinates are dots unless they say cells.
 
     Where two drawings meet in a cell, the stronger kind of ink (line over faint over band over grid) takes the whole
-    cell; equals share its dots, and the later one colours them.
+    cell; equals share its dots, and the later one colours them. Text lies over all of them.
     """
 
     def __init__(self, width: int, height: int, glyphs: Glyphs = "braille") -> None:
@@ -145,9 +146,26 @@ class Canvas:
         self.dots_across = width * self._cell.across
         self.dots_down = height * self._cell.down
         self._runs = self._cell.runs()
-        self._bits = [0] * (width * height)
-        self._inks = [0] * (width * height)
-        self._texts: dict[int, str] = {}
+        # Column after column, top down: what is drawn is vertical runs.
+        self._bits = bytearray(width * height)
+        self._inks = bytearray(width * height)
+        self._texts: list[list[_Text]] = [[] for _ in range(height)]
+        self._ground = _Ground(bytes(width * height), bytes(width * height), [0] * height)
+
+    def keep(self) -> None:
+        """What has been drawn becomes the ground to which ``wipe`` goes back."""
+        self._ground = _Ground(bytes(self._bits), bytes(self._inks), [len(texts) for texts in self._texts])
+
+    def wipe(self, first: int, end: int) -> None:
+        """Take away what was drawn over the ground in the cell columns from ``first`` to before ``end``."""
+        cells = slice(first * self.height, end * self.height)
+        self._bits[cells] = self._ground.bits[cells]
+        self._inks[cells] = self._ground.inks[cells]
+
+    def wipe_texts(self) -> None:
+        """Take away all text that was written over the ground."""
+        for texts, count in zip(self._texts, self._ground.texts, strict=True):
+            del texts[count:]
 
     def columns(self, first: int, runs: Iterable[tuple[int, int]], number: int, every: int = 1) -> None:
         """Set a vertical run of dots in each dot column from ``first`` on.
@@ -159,7 +177,7 @@ class Canvas:
             every: draw each how-manieth column only, which dots a line.
 
         """
-        across, down, width, floor = self._cell.across, self._cell.down, self.width, self.dots_down - 1
+        across, down, height, floor = self._cell.across, self._cell.down, self.height, self.dots_down - 1
         bits, inks, strengths, strength = self._bits, self._inks, _STRENGTH, _STRENGTH[number]
         sides, full = self._runs, down - 1
         for x, (top, bottom) in enumerate(runs, first):
@@ -172,10 +190,10 @@ class Canvas:
             if top > bottom:
                 continue
             dots = sides[x % across]
-            at = top // down * width + x // across
-            end = bottom // down * width + x // across
+            column = x // across * height
+            end = column + bottom // down
             start = top % down
-            while at <= end:
+            for at in range(column + top // down, end + 1):
                 here = dots[start][full if at < end else bottom % down]
                 start = 0
                 old = inks[at]
@@ -187,7 +205,6 @@ class Canvas:
                 elif strengths[old] == strength:
                     bits[at] |= here
                     inks[at] = number
-                at += width
 
     def dot(self, x: int, y: int, number: int) -> None:
         """Set one dot."""
@@ -203,30 +220,18 @@ class Canvas:
             every: draw each how-manieth column only, which dots the line.
 
         """
-        rows = [int(y + 1.5) - 1 for y in ys]
-        if every > 1:
-            self.columns(first, zip(rows, rows, strict=True), number, every)
-            return
-        runs = [
-            (before + 1, here) if before < here else (here, before - 1) if before > here else (here, here)
-            for before, here in zip([rows[0], *rows], rows, strict=False)
-        ]
-        self.columns(first, runs, number)
+        self.columns(first, line_runs(ys, connected=every == 1), number, every)
 
     def band(self, first: int, tops: Sequence[float], bottoms: Sequence[float], number: int) -> None:
         """Fill between ``tops`` and ``bottoms``, one pair for each dot column from column ``first`` on; clipped."""
-        runs = [(int(top + 1.5) - 1, int(bottom + 1.5) - 1) for top, bottom in zip(tops, bottoms, strict=True)]
-        self.columns(first, runs, number)
+        self.columns(first, band_runs(tops, bottoms), number)
 
     def write(self, x: int, y: int, text: str, number: int) -> None:
         """Put text over whatever is there. ``x``, ``y`` in cells; what lies beyond the canvas is cut."""
-        if not 0 <= y < self.height:
-            return
-        for column, character in enumerate(text, x):
-            if 0 <= column < self.width:
-                at = y * self.width + column
-                self._texts[at] = character
-                self._inks[at] = number if character != " " else Ink.BLANK
+        if 0 <= y < self.height:
+            text, x = text[max(0, -x) : max(0, self.width - x)], max(0, x)
+            inks = bytes([number if character != " " else Ink.BLANK for character in text])
+            self._texts[y].append((x, x + len(text), text, inks))
 
     def rows(self, letters: str = "") -> tuple[Row, ...]:
         """What has been drawn, top row first.
@@ -235,19 +240,61 @@ class Canvas:
             letters: of the candidates, by index; what curves are made of when the glyphs are ASCII.
 
         """
-        characters = self._letters(letters) if self.glyphs == "ascii" else self._dots()
-        for at, character in self._texts.items():
-            characters[at] = character
-        inks, width = bytes(self._inks), self.width
-        starts = range(0, width * self.height, width)
-        return tuple(Row("".join(characters[s : s + width]), inks[s : s + width]) for s in starts)
+        ascii_only, height = self.glyphs == "ascii", self.height
+        table = _letters(letters) if ascii_only else self._cell.glyphs
+        rows = []
+        for y, texts in enumerate(self._texts):
+            inks = self._inks[y::height]
+            drawn, _ = charmap_decode(inks if ascii_only else self._bits[y::height], "strict", table)
+            for start, end, text, colours in texts:
+                drawn = drawn[:start] + text + drawn[end:]
+                inks[start:end] = colours
+            rows.append(Row(drawn, bytes(inks)))
+        return tuple(rows)
 
-    def _dots(self) -> list[str]:
-        return [self._cell.glyphs[bits] for bits in self._bits]
 
-    def _letters(self, letters: str) -> list[str]:
-        table = {int(Ink.BLANK): " ", int(Ink.GRID): "."}
-        for index, letter in enumerate(letters):
-            table[ink(Ink.FAINT, index)] = "'"
-            table[ink(Ink.LINE, index)] = letter.lower()
-        return [table.get(number, " ") for number in self._inks]
+_Text: TypeAlias = tuple[int, int, str, bytes]
+"""Text on a row: its first cell, the one past its last, its characters, and an ink for each."""
+
+
+class _Ground(NamedTuple):
+    """What lies under all that may be wiped: cells, and how many texts of each row."""
+
+    bits: bytes
+    inks: bytes
+    texts: list[int]
+
+
+def line_runs(ys: Sequence[float], before: float | None = None, *, connected: bool = True) -> list[tuple[int, int]]:
+    """The dots of a line: first and last dot row of each column; each begins beside where the one before it ends.
+
+    Args:
+        ys: dot rows, one for each column, not rounded.
+        before: that of the column before the first.
+        connected: whether the line is; otherwise it is one dot in each column.
+
+    """
+    rows = [int(y + 1.5) - 1 for y in ys]
+    if not connected:
+        return list(zip(rows, rows, strict=True))
+    last = rows[0] if before is None else int(before + 1.5) - 1
+    runs = []
+    for here in rows:
+        runs.append((last + 1, here) if last < here else (here, last - 1) if last > here else (here, here))
+        last = here
+    return runs
+
+
+def band_runs(tops: Sequence[float], bottoms: Sequence[float]) -> list[tuple[int, int]]:
+    """The dots of a band: first and last dot row of each column."""
+    return [(int(top + 1.5) - 1, int(bottom + 1.5) - 1) for top, bottom in zip(tops, bottoms, strict=True)]
+
+
+def _letters(letters: str) -> str:
+    """The character that each ink is drawn with in ASCII."""
+    table = [" "] * 256
+    table[Ink.GRID] = "."
+    for index, letter in enumerate(letters):
+        table[ink(Ink.FAINT, index)] = "'"
+        table[ink(Ink.LINE, index)] = letter.lower()
+    return "".join(table)

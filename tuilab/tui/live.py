@@ -3,6 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import attrgetter
 
 from tuilab.runner.plan import planned_steps
 from tuilab.spec.comparison import LETTERS
@@ -10,6 +12,7 @@ from tuilab.store.curves import Curves
 from tuilab.store.records import ExperimentRecord, Phase, Point, RunRecord, Status
 from tuilab.store.reduction import CurveKey
 
+_RUN_OF, _STEP_OF = attrgetter("run"), attrgetter("step")
 _WINDOW = 10.0
 """Seconds over which the rate of steps is taken."""
 
@@ -145,7 +148,8 @@ def reduce(
     keys: dict[int, CurveKey] = {run.id: (run.candidate, None if run.phase is Phase.FINAL else run.lr) for run in runs}
     fresh = [*state.waiting, *points] if state.waiting else points
     curves, waiting = _extend(state.curves, keys, fresh)
-    run_steps = {**state.run_steps, **{point.run: point.step for point in points}} if points else state.run_steps
+    new_steps = dict(zip(map(_RUN_OF, points), map(_STEP_OF, points), strict=True))
+    run_steps = {**state.run_steps, **new_steps} if points else state.run_steps
     own: list[list[RunRecord]] = [[] for _ in experiment.comparison.candidates]
     for run in runs:
         own[run.candidate].append(run)
@@ -178,11 +182,14 @@ def _extend(
     """The curves with more points, and the points whose run is unknown."""
     if not points:
         return curves, ()
-    sorted_points: dict[CurveKey, list[Point]] = {}
+    sorted_points: dict[CurveKey, list[Point]] = {key: [] for key in keys.values()}
     unknown: list[Point] = []
-    place = {run: sorted_points.setdefault(key, []) for run, key in keys.items()}
-    for point in points:
-        place.get(point.run, unknown).append(point)
+    start = 0
+    # Runs that train together report together: their points lie side by side.
+    for key, stretch in groupby(map(keys.get, map(_RUN_OF, points))):
+        end = start + len(list(stretch))
+        (unknown if key is None else sorted_points[key]).extend(points[start:end])
+        start = end
     extended = {key: curves.get(key, Curves.empty()).extended(own) for key, own in sorted_points.items() if own}
     return _wanted({**curves, **extended}), tuple(unknown)
 

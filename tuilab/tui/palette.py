@@ -74,6 +74,18 @@ def ink_style(number: int, look: Look) -> Style:
             return ground + _series_style(kind, index, look)
 
 
+class Paints(dict[int, Style]):
+    """How each ink is painted in one look; found out when it is first asked for."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.look = look
+
+    def __missing__(self, number: int) -> Style:
+        style = self[number] = ink_style(number, self.look)
+        return style
+
+
 def _series_style(kind: Ink, index: int, look: Look) -> Style:
     color = candidate_color(index, dark=look.dark, sixteen=look.colors == "16")
     if kind in (Ink.LINE, Ink.END):

@@ -74,7 +74,13 @@ def fit(lines: Sequence[Sequence[float]], band: tuple[float, float] | None, *, l
     A value far above all others (a run that diverges) is cut off instead of squeezing the rest.
 
     """
-    ordered = sorted([value for line in lines for value in _thinned(line)])
+    samples = [value for line in lines if line for value in thinned(line, min(line), max(line))]
+    return fit_samples(samples, band, log=log)
+
+
+def fit_samples(samples: Sequence[float], band: tuple[float, float] | None, *, log: bool) -> Scale:
+    """The same for values of all lines together, as ``thinned`` leaves them."""
+    ordered = sorted(samples)
     if log:
         ordered = ordered[bisect_right(ordered, 0.0) :]
     if not ordered:
@@ -82,11 +88,18 @@ def fit(lines: Sequence[Sequence[float]], band: tuple[float, float] | None, *, l
     return _fit_log(ordered, band) if log else _fit_linear(ordered, band)
 
 
-def _thinned(line: Sequence[float]) -> Sequence[float]:
-    """Enough of a line's values to place its range: its ends and extremes always, the others where it is short."""
+def thinned(line: Sequence[float], least: float, most: float) -> Sequence[float]:
+    """Enough of a line's values to place its range: its ends and extremes always, the others where it is short.
+
+    Args:
+        line: its values, at least one.
+        least: the lowest of them.
+        most: the highest of them.
+
+    """
     if len(line) <= _ENOUGH:
         return line
-    return (*line[:: len(line) // _ENOUGH + 1], line[-1], min(line), max(line))
+    return (*line[:: len(line) // _ENOUGH + 1], line[-1], least, most)
 
 
 def _fit_log(ordered: Sequence[float], band: tuple[float, float] | None) -> Scale:

@@ -1,6 +1,7 @@
 """A chart that lives: it repaints only the cells that changed."""
 
-from collections.abc import Iterator, Sequence
+import re
+from operator import ne, or_
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
@@ -10,9 +11,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuilab.tui.canvas import Glyphs, Row
+from tuilab.tui.drawing import Drawing
 from tuilab.tui.lines import to_ascii
-from tuilab.tui.palette import Colors, Look, ink_style
-from tuilab.tui.plot import ChartData, draw, scale_of
+from tuilab.tui.palette import Colors, Look, Paints
+from tuilab.tui.plot import ChartData
 
 if TYPE_CHECKING:
     from tuilab.tui.scales import Scale
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 _COLORS: dict[str, Colors] = {"256": "256", "standard": "16", "windows": "16"}
 _UNKNOWN_ROOM = 1000
 """Cells for titles before the first layout."""
-_BRIDGE = 6
-"""Unchanged cells between two changes that are cheaper to repaint than to jump over."""
+_CHANGED = re.compile(rb"\x01(?:\x00{0,5}\x01)*")
+"""Changed cells (1); up to five unchanged ones between them are cheaper to repaint than to jump over."""
 
 
 class Chart(Widget):
@@ -57,6 +59,8 @@ class Chart(Widget):
         self._cuts: dict[int, list[int]] = {}
         self._drawn_size = Size(0, 0)
         self._scale: Scale | None = None
+        self._drawing = Drawing()
+        self._paints = Paints(Look())
         self.set_reactive(Chart.glyphs, glyphs)
         self.set_reactive(Chart.data, data)
         self._name_borders()
@@ -77,15 +81,21 @@ class Chart(Widget):
         self._name_borders()
         self._redraw()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        look = self._look()
+        if look != self._paints.look:
+            self._paints = Paints(look)
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if self._drawn_size != self.size:
             self._rows, self._cuts, self._drawn_size = self._draw(), {}, self.size
         if y >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        look = self._look()
+        paints = self._paints
         spans = self._rows[y].spans(self._cuts.get(y, ()))
-        return Strip([Segment(text, ink_style(number, look)) for text, number in spans], width)
+        return Strip([Segment(text, paints[number]) for text, number in spans], width)
 
     def _name_borders(self) -> None:
         data = self.data
@@ -109,9 +119,9 @@ class Chart(Widget):
         return Look(self.app.current_theme.dark, background.hex6.lower(), colors)
 
     def _draw(self) -> tuple[Row, ...]:
-        fitting = scale_of(self.data)
+        fitting = self._drawing.fitting(self.data)
         self._scale = fitting.steady(self._scale) if fitting else None
-        return draw(self.data, *self.size, self.glyphs, self._scale)
+        return self._drawing.rows(self.data, *self.size, self.glyphs, self._scale)
 
     def _redraw(self) -> None:
         """Draw anew, and repaint where cells differ from those on the screen."""
@@ -125,7 +135,7 @@ class Chart(Widget):
         changed = []
         for y, (old, new) in enumerate(zip(self._rows, rows, strict=True)):
             if old != new:
-                runs = list(changed_runs(old, new))
+                runs = changed_runs(old, new)
                 self._cuts[y] = [edge for run in runs for edge in run]
                 changed += [Region(start, y, end - start, 1) for start, end in runs]
         self._rows = rows
@@ -141,17 +151,7 @@ def _first_words(note: str, room: int) -> str:
     return " · ".join(parts)
 
 
-def changed_runs(old: Row, new: Row) -> Iterator[tuple[int, int]]:
+def changed_runs(old: Row, new: Row) -> list[tuple[int, int]]:
     """Columns (first, one past the last) in which two rows of equal length differ, close runs joined."""
-    columns: Sequence[int] = [
-        x
-        for x, same in enumerate(zip(old.text, new.text, old.inks, new.inks, strict=True))
-        if same[0] != same[1] or same[2] != same[3]
-    ]
-    start = end = columns[0]
-    for column in columns[1:]:
-        if column - end > _BRIDGE:
-            yield start, end + 1
-            start = column
-        end = column
-    yield start, end + 1
+    changed = bytes(map(or_, map(ne, old.text, new.text), map(ne, old.inks, new.inks)))
+    return [run.span() for run in _CHANGED.finditer(changed)]
