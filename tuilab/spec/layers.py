@@ -178,9 +178,9 @@ def children(layer: Layer) -> tuple[Stack, ...]:
 
 def contains_out(stack: Stack) -> bool:
     """Whether the stack states its final projection anywhere."""
-    for layer in stack:
-        if isinstance(layer, Out):
-            return True
-        if isinstance(layer, _CONTAINERS) and any(map(contains_out, children(layer))):
-            return True
-    return False
+    kinds = set(map(type, stack))
+    if Out in kinds:
+        return True
+    if kinds.isdisjoint(_CONTAINERS):
+        return False
+    return any(contains_out(body) for layer in stack for body in children(layer))
