@@ -74,6 +74,16 @@ async def test_the_input_row_says_that_it_follows_from_the_task(tmp_path: Path) 
         assert "input" in notices(app)
 
 
+@pytest.mark.parametrize(("size", "whole"), [((80, 24), True), ((40, 12), False)])
+async def test_a_long_complaint_gets_the_lines_it_needs_where_the_screen_has_them(
+    tmp_path: Path, size: tuple[int, int], *, whole: bool
+) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path), size=size) as (app, pilot):
+        await press(app, pilot, ["a", *"foo"])
+        assert "unknown layer 'foo'" in screen_text(app)
+        assert ("residual, sum)" in screen_text(app)) == whole
+
+
 async def test_a_stack_that_does_not_fit_can_still_be_edited_as_text(tmp_path: Path) -> None:
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
         await press(app, pilot, ["j", "left_parenthesis"])

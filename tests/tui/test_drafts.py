@@ -22,10 +22,12 @@ async def test_leaving_the_lab_keeps_the_edits_of_a_preset(tmp_path: Path) -> No
         await pilot.press("enter", *EDIT, "escape")
         await pilot.pause()
         assert isinstance(app.screen, LibraryScreen)
+        assert "edits that you left" not in notices(app)
         await pilot.press("enter")
         await pilot.pause()
         assert bench_stacks(app)[0] == "101 relu"
         assert "edited" in screen_text(app)
+        assert "here are the edits that you left; u takes them back" in notices(app)
         await pilot.press("u", "escape")
         await pilot.pause()
         await pilot.press("enter")

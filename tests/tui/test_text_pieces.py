@@ -165,6 +165,22 @@ def test_every_row_of_a_stack_fits_and_its_params_add_up(seed: int, width: int) 
     assert fits(BesideRows((rows, LabError("does not fit"), rows), ("a", "b", "c"), 2), width)
 
 
+@pytest.mark.parametrize("width", [29, 43])
+def test_a_layer_is_named_in_full_where_a_bar_or_blanks_can_give_way(width: int) -> None:
+    stack = parse("64! relu dropout(0.2) 4*(64 relu)")
+    bench = benches.with_stack(benches.open_bench(TINY), stack)
+    count = bench.counts[0]
+    assert not isinstance(count, LabError)
+    rows = StackRows(count, bench.facts.in_shape, 0)
+    said = [plain(rows.line(index, width)) for index in range(len(rows))]
+    assert "linear 64!" in said[1]
+    assert "dropout(0.2)" in said[3]
+    assert "repeat 4" in said[4]
+    assert "  linear" in said[5]
+    assert all(cell_width(line) <= width for line in said)
+    assert width < 40 or "━" in said[5]
+
+
 @given(WIDTHS)
 def test_the_tables_fit_every_width(width: int) -> None:
     bench = benches.open_bench(COMPARISON)

@@ -311,7 +311,10 @@ class LabApp(OrderedKeys):
                 self.screen.put_away()
             self.pop_screen()
         if not run:
-            bench = self.drafts.take(bench, experiment.id if experiment is not None else None)
+            opened = bench
+            bench = self.drafts.take(opened, experiment.id if experiment is not None else None)
+            if bench is not opened:
+                self.notify("here are the edits that you left; u takes them back one by one", timeout=4)
         screen = LabScreen(bench, experiment=experiment, run=run)
         self.push_screen(screen)
         return screen

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tuilab.analysis.counting import NetworkCount
+from tuilab.analysis.counting import LayerCount, NetworkCount
 from tuilab.spec.network import Path
 from tuilab.spec.shapes import Shape, format_shape
 from tuilab.tui.lines import Line, Span, bar, clip, hue, left, letter, right
-from tuilab.tui.numbers import fitting, size
+from tuilab.tui.numbers import exact, fitting, size
 
 _GLYPHS = (
     ("linear", "■", ""),
@@ -33,6 +33,10 @@ _LEAST_NAME = 14
 """Cells of the selected candidate's letter and name that other letters leave."""
 _FULL_FROM = 76
 """Cells from which they have all."""
+_LEAST_BAR, _LEAST_SHAPE, _LEAST_PARAMS = 5, 4, 7
+"""Cells that a bar, the shapes and the counts keep where layers with long names need room."""
+_LOOKED_AT = 200
+"""Rows whose layers make room for themselves; a key is not to wait for those of ten thousand."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class StackRows:
         implied = self.implied_out and index == len(self) - 1
         label = "out" if implied else _short(layer.label, layer.out_shape)
         weak = "dim" if implied or not layer.num_params else ""
-        indent = "  " * min(layer.nesting, 6)
+        indent = " " * _indent(layer)
         marked = self.selection is not None and self.selection[0] <= index <= self.selection[1]
         line = [
             Span(right(str(index), number), "accent strong" if marked else "dim"),
@@ -117,7 +121,22 @@ class StackRows:
         macs = 10 if details or width >= _MACS_FROM else 0
         memory = 10 if details else 0
         share = min(30, width // 4) if width >= (_FULL_FROM if details else _BAR_FROM) else 0
-        return max(6, width - 6 - shape - params - macs - memory - share), shape, params, macs, memory, share
+        name = width - 6 - shape - params - macs - memory - share
+        wanted, shapes, counts = self._longest
+        name, share = _given(wanted, name, share, _LEAST_BAR)
+        name, shape = _given(wanted, name, shape, max(_LEAST_SHAPE, shapes))
+        name, params = _given(wanted, name, params, max(_LEAST_PARAMS, counts))
+        return max(6, name), shape, params, macs, memory, share
+
+    @cached_property
+    def _longest(self) -> tuple[int, int, int]:
+        """Cells that the first rows' layers, shapes and counts need, with a blank before the numbers."""
+        first = self.count.layers[:_LOOKED_AT]
+        return (
+            max((_indent(one) + len(_short(one.label, one.out_shape)) for one in first), default=0),
+            1 + max(map(len, map(format_shape, (self.in_shape, *(one.out_shape for one in first))))),
+            1 + len(exact(max((one.num_params for one in first), default=0))),
+        )
 
     def path(self, index: int) -> Path:
         """Where the layer of a row stands; empty for the input, one past the end for the implied projection."""
@@ -149,10 +168,23 @@ def tabs_title(names: Sequence[str], selected: int, room: int) -> str:
     return " · ".join(name if at == selected else letter(at) for at in range(first, last + 1))
 
 
+def _given(wanted: int, name: int, other: int, least: int) -> tuple[int, int]:
+    """Cells for the layers and for another column, which gives of its own down to ``least`` what the layers lack."""
+    given = max(0, min(wanted - name, other - least))
+    return name + given, other - given
+
+
+def _indent(layer: LayerCount) -> int:
+    """Cells by which a layer stands inside what it is in."""
+    return 2 * min(layer.nesting, 6)
+
+
 def _short(label: str, shape: Shape) -> str:
     """The label without the width that the shape beside it says."""
     if label == f"linear({shape[-1]})":
         return "linear"
+    if label == f"linear({shape[-1]}, locked=true)":
+        return f"linear {shape[-1]}!"
     return f"repeat {label[:-1]}" if label[:-1].isdigit() else label
 
 

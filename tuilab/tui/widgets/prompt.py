@@ -12,6 +12,11 @@ from textual.widgets import Input, Label
 
 from tuilab.tui.widgets.entry import Entry
 
+_ROOM = 2
+"""Lines for what is said under the input; more are made where a sentence is longer and the screen has them."""
+_TALL = 18
+"""Lines of a screen that has them."""
+
 
 class Prompt(Vertical):
     """Asks for a text. Posts every change; whoever asked answers with `say` or `complain`."""
@@ -26,6 +31,8 @@ class Prompt(Vertical):
         }
         & > .prompt--message { column-span: 2; height: 2; color: $dim; }
         &.-wrong > .prompt--message { color: $error; }
+        &.-long { height: 5; grid-rows: 1 4; }
+        &.-long > .prompt--message { height: 4; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -93,7 +100,11 @@ class Prompt(Vertical):
         self._tell(mark + text, wrong=True)
 
     def _tell(self, text: str, *, wrong: bool) -> None:
+        from textwrap import wrap
+
         self.set_class(wrong, "-wrong")
+        lines = sum(max(1, len(wrap(line, max(8, self.size.width - 2)))) for line in text.split("\n"))
+        self.set_class(lines > _ROOM and self.screen.size.height >= _TALL, "-long")
         self.query_one(".prompt--message", Label).update(RichText(text))
 
     def on_input_changed(self, event: Input.Changed) -> None:
