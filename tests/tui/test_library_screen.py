@@ -163,10 +163,10 @@ async def test_what_ended_an_experiment_stands_beside_the_key_that_resumes_it(
         assert "R resumes it from its last checkpoint" in screen_text(app)
 
 
-async def test_a_light_background_is_chosen_by_name_and_remembered(tmp_path: Path) -> None:
+async def test_a_light_theme_is_chosen_by_name_and_remembered(tmp_path: Path) -> None:
     async with opened(tmp_path) as (app, pilot):
         assert app.current_theme.dark
-        await pilot.press("ctrl+p", *"colours")
+        await pilot.press("ctrl+p", *"light theme")
         await pilot.pause(0.5)
         await pilot.press("enter")
         await pilot.pause()

@@ -76,8 +76,8 @@ class LabApp(OrderedKeys):
                 tooltip="Open a preset file by its path, a recent file, a preset or a share line"),
         Binding("ctrl+g", "glyphs", "Glyphs", id="app.glyphs", show=False,
                 tooltip="Draw curves with braille, quadrants or plain ASCII"),
-        Binding("ctrl+t", "light", "Colours", id="app.light", show=False,
-                tooltip="Light or dark background; remembered"),
+        Binding("ctrl+t", "theme", "Theme", id="app.theme", show=False,
+                tooltip="A light theme, or the dark one; remembered"),
         Binding("percent_sign", "machine", "Machine", id="app.machine", show=False,
                 tooltip="Show or hide what processors, memory and GPUs do, and the lab's share of it; remembered"),
     ]  # fmt: skip
@@ -347,8 +347,8 @@ class LabApp(OrderedKeys):
         self.glyphs = NEXT_GLYPHS[self.glyphs]
         self.notify(f"curves are drawn with {self.glyphs}", timeout=2)
 
-    def action_light(self) -> None:
-        """A light background, or a dark one."""
+    def action_theme(self) -> None:
+        """Go on to the other theme."""
         self.theme = DARK if self.theme == LIGHT else LIGHT
         self._remember_look()
 
