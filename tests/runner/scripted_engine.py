@@ -52,6 +52,7 @@ parser.add_argument("--every-step", action="store_true")
 parser.add_argument("--diverge", type=float)
 parser.add_argument("--refuse", default="", help="stack that cannot be trained")
 parser.add_argument("--cuda", default="", help="names of CUDA devices that it claims to see")
+parser.add_argument("--wait-for", type=Path, help="be ready only once this file is there")
 parser.add_argument("--alone", type=Path, help="do not start while another engine has a lock on this file")
 OPTIONS = parser.parse_args()
 
@@ -185,6 +186,8 @@ def main() -> None:
         if not lock.try_acquire():
             print("too little memory for two", file=sys.stderr)
             sys.exit(4)
+    while OPTIONS.wait_for is not None and not OPTIONS.wait_for.exists():
+        time.sleep(0.01)
     say(Ready(torch="none", device_name="scripted", cuda=tuple(OPTIONS.cuda.split())))
     requests = Requests()
     while True:

@@ -264,6 +264,17 @@ def test_a_paused_experiment_can_be_stopped(lab):
     assert lab.finish(identity).status is Status.STOPPED
 
 
+def test_until_an_engine_is_ready_an_experiment_says_that_they_are_starting(lab):
+    imported = lab.home / "imported"
+    identity = lab.start("--hold", "--wait-for", imported)
+    until(lambda: lab.reader.find(identity).message == "its engines are starting", "it says what it waits for")
+    imported.touch()
+    until(lambda: lab.reader.find(identity).message == "", "it waits for nothing")
+    lab.reaches(identity, Status.RUNNING)
+    client.stop(lab.home, identity)
+    assert lab.finish(identity).status is Status.STOPPED
+
+
 def test_two_experiments_queue_for_one_slot(lab, one_core):
     first = lab.start("--hold")
     lab.reaches(first, Status.RUNNING)

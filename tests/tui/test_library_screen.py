@@ -52,6 +52,18 @@ def test_a_past_experiment_says_in_its_row_who_beat_whom_and_how_long_ago_that_w
     assert len(text) <= 96
 
 
+async def test_what_a_waiting_experiment_waits_for_is_said_in_its_row_and_in_the_lab(tmp_path: Path) -> None:
+    identity = record(tmp_path, Status.QUEUED, part=0.0)
+    waits = Progress(Status.QUEUED, "waits for a free slot behind 1abc", None, None, "cpu", 100, 0, None)
+    with Writer(tmp_path) as writer:
+        writer.write(identity, [], [], waits)
+    async with opened(tmp_path, size=(160, 45)) as (app, pilot):
+        assert "queued    waits for a free slot behind 1abc" in screen_text(app)
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert "queued: waits for a free slot behind 1abc" in screen_text(app)
+
+
 async def test_moving_past_the_end_of_the_presets_enters_the_experiments(tmp_path: Path) -> None:
     identity = record(tmp_path)
     async with opened(tmp_path) as (app, pilot):

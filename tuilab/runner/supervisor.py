@@ -288,6 +288,8 @@ class Supervisor:
         message = ""
         if status is Status.QUEUED and self.crew.behind:
             message = f"waits for a free slot behind {', '.join(self.crew.behind)}"
+        elif status is not Status.PAUSED and not any(engine.ready for engine in self._pool.engines):
+            message = "its engines are starting"
         self.ledger.update(replace(progress, status=status, message=message, started=started))
 
     def _request(self, group: int, job: Job, device: str) -> TrainGroup:

@@ -105,12 +105,12 @@ class ExperimentRows:
 
 
 def outcome(record: "ExperimentRecord") -> str:
-    """What came out, in a phrase: the verdicts, why it failed, or how far it is."""
-    if record.status.ended and record.message:
-        return record.message
+    """What came out, in a phrase: the verdicts, why it failed, what it waits for, or how far it is."""
     done = f"{100 * record.done_steps // record.planned_steps} %" if record.planned_steps else ""
-    found = _found(record)
-    return (found or done) if record.status.ended else " · ".join(filter(None, (done, found)))
+    said = record.message or _found(record)
+    if said and (record.status.ended or record.status.value == "queued"):
+        return said
+    return done if record.status.ended else " · ".join(filter(None, (done, said)))
 
 
 def _found(record: "ExperimentRecord") -> str:

@@ -244,11 +244,11 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
         table.cursor = bench.selected
 
     def _verdict(self) -> str:
-        """Why the experiment ended before its time, else what it has found so far, with the key that shows more."""
+        """What the runner has to say, else what has been found so far, with the key that shows more."""
         if self.live is None:
             return ""
         record = self.live.experiment
-        if self._ended_early:
+        if record.message and (self._ended_early or not record.status.ended):
             return f"{record.status.value}: {record.message}"
         return f"V: {record.result.verdict}" if record.result is not None and record.result.verdict else ""
 
