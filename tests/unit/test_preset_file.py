@@ -525,3 +525,13 @@ def test_saving_keeps_the_mode_and_goes_through_links(tmp_path):
     assert link.is_symlink()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert load(file).title == "New"
+
+
+@pytest.mark.parametrize("stack", ["conv(16, 3) relu", "linear(8, bias=false, init=orthogonal) relu"])
+def test_a_comma_that_ends_a_stack_inside_braces_is_told_as_such(stack: str) -> None:
+    text = f"title: T\ntask: digits\ncandidates:\n  - {{name: a, stack: {stack}}}\n"
+    with pytest.raises(FileError) as raised:
+        loads(text, "p.yaml")
+    cut = stack.partition(",")[0]
+    said = f"in braces a comma ends the text {cut!r}; put it in quotes, with what follows"
+    assert str(raised.value) == f"p.yaml, line 4: candidates.1.stack: {said}"

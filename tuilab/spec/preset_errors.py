@@ -64,6 +64,9 @@ def preset_error(error: ValidationError, document: Document, model: _Model, root
 
     """
     faults = _without_echoes([_fault(details, document, model, root) for details in error.errors(include_url=False)])
+    for fault in faults:
+        if (cut := _cut_by_comma(fault.place, document.data)) is not None:
+            return document.error(*cut)
     faults.sort(key=lambda fault: (fault.missing, document.line(fault.place)))
     places = list(dict.fromkeys(fault.place for fault in faults))
     place = places[0]
@@ -76,6 +79,25 @@ def preset_error(error: ValidationError, document: Document, model: _Model, root
     elif more := len(places) - 1:
         sentence += f" (and {more} more problem{'s' if more > 1 else ''})"
     return document.error(sentence, place)
+
+
+def _cut_by_comma(place: Place, data: object) -> tuple[str, Place] | None:
+    """What to do about ``{stack: conv(16, 3)}``, whose comma YAML takes for the end of the stack; None elsewhere.
+
+    Args:
+        place: of a field that is not known, such as ``3)``.
+        data: all of the file.
+
+    """
+    owner = _at(data, place[:-1])
+    if not isinstance(owner, dict) or not place or owner.get(place[-1], "") is not None:
+        return None
+    names = list(owner)
+    before = names[names.index(place[-1]) - 1]
+    text = owner[before]
+    if not isinstance(text, str) or text.count("(") <= text.count(")"):
+        return None
+    return f"in braces a comma ends the text {text!r}; put it in quotes, with what follows", (*place[:-1], before)
 
 
 def plain_words(error: ValidationError, data: object) -> str:
