@@ -4,7 +4,7 @@ import math
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import compress
 from typing import Literal, NamedTuple, Self, TypeVar, cast
@@ -15,7 +15,7 @@ Band = Literal["interval", "range"]
 """The 95 % t interval of the mean over runs, or everything from the lowest run to the highest."""
 FEW = 4
 """Values from which such an interval says more than the values themselves: t is 12.7 for two of them, 4.3 for three."""
-_TINY = 1e-10
+TINY = 1e-10
 """What counts as zero on a log scale: a float32 loss that is exactly 0 was below about 1e-8, not below everything."""
 _LARGEST = 700.0
 """The logarithm of a number that a float still holds."""
@@ -124,9 +124,18 @@ class HalvingBuckets:
             column.frombytes(data[_HEAD.size + 8 * count * place : _HEAD.size + 8 * count * (place + 1)])
         return found
 
-    def _columns(self) -> "tuple[array[int] | array[float], ...]":
+    def columns(self) -> "tuple[tuple[array[int], ...], tuple[array[float], ...]]":
+        """What is kept of each bucket, (buckets,) each.
+
+        The step whose values are counted, and how many there are; their sum, sum of squares, sum of logarithms and sum
+        of the logarithms' squares, and the least and the greatest value of all steps.
+        """
         floats = self._sums, self._squares, self._log_sums, self._log_squares, self._lows, self._highs
-        return self._steps, self._counts, *floats
+        return (self._steps, self._counts), floats
+
+    def _columns(self) -> "tuple[array[int] | array[float], ...]":
+        ints, floats = self.columns()
+        return *ints, *floats
 
     def add(self, step: int, value: float | None) -> None:
         """Add one value."""
@@ -146,9 +155,9 @@ class HalvingBuckets:
     def extend_in_order(self, steps: Sequence[int], values: Sequence[float | None]) -> None:
         """As ``extend``, for steps that ascend."""
         if steps:
-            self._reach(steps[-1])
+            self.reach(steps[-1])
             self._take_in(*_finite(steps, values))
-            self._trim()
+            self.trim()
 
     def _take_in(self, steps: Sequence[int], values: Sequence[float]) -> None:
         """Add values bucket by bucket: many values of a bucket cost little more than one."""
@@ -174,7 +183,7 @@ class HalvingBuckets:
                 step = kept[at]
                 first = bisect_left(steps, step, start, stop)
                 span = values[first : bisect_right(steps, step, first, stop)]
-            logs = list(map(log, span if low > _TINY else [max(value, _TINY) for value in span]))
+            logs = list(map(log, span if low > TINY else [max(value, TINY) for value in span]))
             length, log_length = norm(*span), _LN_2 * norm(*logs)
             counts[at] += len(span)
             self._sums[at] += sum(span)
@@ -232,7 +241,7 @@ class HalvingBuckets:
         steps = [float(self._steps[at]) for at in kept]
         return Curve(*(array("d", column) for column in (steps, values, lows, highs)))
 
-    def _reach(self, step: int) -> None:
+    def reach(self, step: int) -> None:
         """Make a bucket for the step, doubling the width as often as needed."""
         while step >> self._shift >= self.capacity:
             self._shift += 1
@@ -244,8 +253,8 @@ class HalvingBuckets:
             self._squares = array("d", [self._squares[at] for at in chosen])
             self._log_sums = array("d", [self._log_sums[at] for at in chosen])
             self._log_squares = array("d", [self._log_squares[at] for at in chosen])
-            self._lows = array("d", [min(self._lows[k : k + 2]) for k in range(0, len(self._lows), 2)])
-            self._highs = array("d", [max(self._highs[k : k + 2]) for k in range(0, len(self._highs), 2)])
+            self._lows = _of_pairs(min, self._lows)
+            self._highs = _of_pairs(max, self._highs)
         missing = (step >> self._shift) + 1 - len(self._counts)
         if missing > 0:
             self._steps.extend([0] * missing)
@@ -255,7 +264,7 @@ class HalvingBuckets:
             self._lows.extend([math.inf] * missing)
             self._highs.extend([-math.inf] * missing)
 
-    def _trim(self) -> None:
+    def trim(self) -> None:
         """Drop the buckets at the end that got no value, so that the last one has some."""
         while self._counts and not self._counts[-1]:
             for column in self._columns():
@@ -307,6 +316,14 @@ def _finite(steps: Sequence[int], values: Sequence[float | None]) -> tuple[Seque
     return list(compress(steps, wanted)), cast("list[float]", list(compress(values, wanted)))
 
 
-def _fuller(counts: Sequence[int]) -> list[int]:
+def _fuller(counts: "array[int]") -> list[int]:
     """Of each two neighbours the place of the one with more runs; of equals the first."""
-    return [max(range(k, min(k + 2, len(counts))), key=counts.__getitem__) for k in range(0, len(counts), 2)]
+    chosen = [
+        2 * pair + (other > one) for pair, (one, other) in enumerate(zip(counts[::2], counts[1::2], strict=False))
+    ]
+    return [*chosen, len(counts) - 1] if len(counts) % 2 else chosen
+
+
+def _of_pairs(chosen: Callable[[float, float], float], column: "array[float]") -> "array[float]":
+    """One of each two neighbours; the last one where there is an odd number."""
+    return array("d", map(chosen, column[::2], column[1::2])) + column[len(column) // 2 * 2 :]

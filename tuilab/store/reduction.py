@@ -12,6 +12,9 @@ from tuilab.store.records import Phase
 REDUCE_POINTS = 16_384
 """Points beyond the copy from which it is brought up to date; for a long experiment a sixteenth of those in it."""
 
+MANY_POINTS = 4096
+"""Points from which NumPy takes them in; for fewer it is not worth its import."""
+
 CurveKey: TypeAlias = tuple[int, float | None]
 """A candidate's index, and the learning rate of its tuning runs; None for its final runs."""
 
@@ -38,10 +41,15 @@ def _take_in(connection: sqlite3.Connection, number: int, reduced: int) -> None:
             if kind is not None:
                 rows.setdefault(kind, Columns.empty()).append(columns.between(start, end))
             start = end
-    known = read_curves(connection, number)
+    known, many = read_curves(connection, number), sum(new.size for new in rows.values()) >= MANY_POINTS
     for key, new in rows.items():
         curves = known.get(key) or Curves.empty()
-        curves.extend(new.steps, new.train_loss, new.eval_loss, new.metric)
+        if many:
+            from tuilab.analysis.bulk import extend
+
+            extend((curves.train_loss, curves.eval_loss, curves.metric), new.steps, new[2:])
+        else:
+            curves.extend(new.steps, new.train_loss, new.eval_loss, new.metric)
         where = (number, *key)
         connection.execute("DELETE FROM curves WHERE experiment = ? AND candidate = ? AND lr IS ?", where)
         connection.execute("INSERT INTO curves VALUES (?, ?, ?, ?)", (*where, curves.to_bytes()))

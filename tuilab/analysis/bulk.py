@@ -1,0 +1,63 @@
+"""Many values into buckets at once, with NumPy.
+
+For whoever writes a store: four times as fast as ``HalvingBuckets.extend``, which is for the interface. That has some
+points to draw and no NumPy in memory.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuilab.analysis.buckets import TINY, HalvingBuckets
+
+if TYPE_CHECKING:
+    from array import array
+
+    import numpy.typing as npt
+
+
+def extend(buckets: Sequence[HalvingBuckets], steps: "array[int]", columns: "Sequence[array[float]]") -> None:
+    """Add values to each of some buckets; those that are not finite are left out. As ``HalvingBuckets.extend``.
+
+    Args:
+        buckets: one for each column.
+        steps: not negative, in any order, (points,).
+        columns: the values of each, (points,).
+
+    """
+    if not steps:
+        return
+    order = np.frombuffer(steps, np.int64)
+    values = [np.frombuffer(column, np.float64) for column in columns]
+    if np.any(order[1:] < order[:-1]):
+        places = np.argsort(order, kind="stable")
+        order, values = order[places], [column[places] for column in values]
+    for one, column in zip(buckets, values, strict=True):
+        one.reach(int(order[-1]))
+        finite = np.isfinite(column)
+        if finite.all():
+            _take_in(one, order, column)
+        elif finite.any():
+            _take_in(one, order[finite], column[finite])
+        one.trim()
+
+
+def _take_in(buckets: HalvingBuckets, steps: "npt.NDArray[np.int64]", values: "npt.NDArray[np.float64]") -> None:
+    """Add finite values, (points,), whose steps, (points,), ascend and have buckets."""
+    at = steps // buckets.width
+    starts = np.flatnonzero(np.diff(at, prepend=-1))
+    filled = at[starts]
+    ints, floats = buckets.columns()
+    kept, counts = (np.frombuffer(column, np.int64) for column in ints)
+    sums, squares, log_sums, log_squares, lows, highs = (np.frombuffer(column, np.float64) for column in floats)
+    lows[filled] = np.minimum(lows[filled], np.minimum.reduceat(values, starts))
+    highs[filled] = np.maximum(highs[filled], np.maximum.reduceat(values, starts))
+    fresh = counts[filled] == 0
+    kept[filled[fresh]] = steps[starts[fresh]]
+    chosen = steps == kept[at]
+    at, values = at[chosen], values[chosen]
+    logs = np.log(np.maximum(values, TINY))
+    counts += np.bincount(at, minlength=len(counts))
+    for total, added in ((sums, values), (squares, values * values), (log_sums, logs), (log_squares, logs * logs)):
+        total += np.bincount(at, added, len(counts))
