@@ -129,13 +129,14 @@ def listen(ledger: Ledger, heard: Path, reader: Reader, identity: str, measured:
     """Do what the runner does until its engine has said everything, with a look at the store now and then."""
     pool = EnginePool([sys.executable, "-c", _SPEAK, str(heard)])
     pool.grow(1)
-    engine, state, looked = pool.engines[0], None, time.monotonic()
-    begun = _now()
+    engine, state = pool.engines[0], None
+    events, begun, looked = pool.poll(60.0), _now(), time.monotonic()
     while not engine.gone:
-        for _, event in pool.poll(POLL_SECONDS):
+        for _, event in events:
             assert isinstance(event, Points)
             ledger.report(event)
         ledger.flush()
+        events = pool.poll(POLL_SECONDS)
         if time.monotonic() - looked > LOOK_SECONDS:
             _add(measured.whole, begun)
             before, cpu = 0 if state is None else state.last_rowid, time.process_time()
@@ -153,18 +154,20 @@ def one_round(heard: Path, seeds: int, points: int) -> Measured:
     candidates = tuple(Candidate(name=f"c{k}", stack=f"{10 + k} relu") for k in range(CANDIDATES))
     comparison = Comparison(title="A long one", task=Spirals(), candidates=candidates)
     measured = Measured()
-    with tempfile.TemporaryDirectory() as folder, TimedWriter(Path(folder)) as writer, Reader(Path(folder)) as reader:
-        writer.measured = measured
-        identity = writer.create_experiment(comparison)
-        ledger = Ledger(writer, identity)
-        ledger.add([NewRun(c, Phase.FINAL, s, 0.01) for c in range(CANDIDATES) for s in range(seeds)])
-        ledger.update(Progress(Status.RUNNING))
-        listen(ledger, heard, reader, identity, measured)
-        measured.opened_running = opened(writer.home, identity, points)
-        ledger.update(Progress(Status.FINISHED))
-        ledger.close()
-        measured.opened_ended = opened(writer.home, identity, points)
-        measured.bytes_a_point = sum(part.stat().st_size for part in writer.home.glob("lab.sqlite3*")) / points
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        with TimedWriter(home) as writer, Reader(home) as reader:
+            writer.measured = measured
+            identity = writer.create_experiment(comparison)
+            ledger = Ledger(writer, identity)
+            ledger.add([NewRun(c, Phase.FINAL, s, 0.01) for c in range(CANDIDATES) for s in range(seeds)])
+            ledger.update(Progress(Status.RUNNING))
+            listen(ledger, heard, reader, identity, measured)
+            measured.opened_running = opened(home, identity, points)
+            ledger.update(Progress(Status.FINISHED))
+            ledger.close()
+        measured.opened_ended = opened(home, identity, points)
+        measured.bytes_a_point = sum(part.stat().st_size for part in home.glob("lab.sqlite3*")) / points
     return measured
 
 

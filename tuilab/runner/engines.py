@@ -56,7 +56,7 @@ class EngineProcess:
         for pipe in self._pipes:
             os.set_blocking(pipe.fileno(), False)
         self._unsent = b""
-        self._partial = b""
+        self._partial = bytearray()
         self._partial_said = b""
         self._last_said = ""
         self._verdict = ""
@@ -87,7 +87,12 @@ class EngineProcess:
         if not read:
             self.gone = True
             return []
-        *lines, self._partial = (self._partial + read).split(b"\n")
+        whole, end, rest = read.rpartition(b"\n")
+        if not end:
+            self._partial += read
+            return []
+        lines = (self._partial + whole).split(b"\n")
+        self._partial = bytearray(rest)
         events = []
         for line in lines:
             try:
