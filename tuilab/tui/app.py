@@ -160,6 +160,8 @@ class LabApp(OrderedKeys):
         """Everything that the first paint does not wait for."""
         await self._painted.wait()
         if not gc.isenabled():
+            # What starting has left behind is used again by what follows; what stays need not be looked at again.
+            gc.collect()
             gc.freeze()
             gc.enable()
         from tuilab.tui.catalog import load_presets
