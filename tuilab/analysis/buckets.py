@@ -4,9 +4,9 @@ import math
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from itertools import compress
+from itertools import compress, groupby
 from typing import Literal, NamedTuple, Self, TypeVar, cast
 
 CAPACITY = 1024
@@ -23,6 +23,8 @@ _LN_2 = math.log(2)
 _HEAD = struct.Struct("<qq")
 """How buckets begin as bytes: the binary logarithm of their width, and their number."""
 _COLUMNS = 8
+_NOTHING = (0.0, 0.0, 0.0, 0.0, math.inf, -math.inf)
+"""Sums and extremes of no values."""
 
 
 class Curve(NamedTuple):
@@ -44,6 +46,7 @@ class HalvingBuckets:
     step lies beyond the last bucket. Runs of one candidate report at the same steps. Count and sums of a bucket are
     those of one of its steps only, so that every run takes part once: several values of one run are no further runs,
     and would make the interval too narrow. Minimum and maximum are over all its steps, so that no spike is lost.
+    Only buckets that have values take memory: runs report at far fewer steps than there are buckets.
     """
 
     __slots__ = (
@@ -86,7 +89,7 @@ class HalvingBuckets:
 
     def __len__(self) -> int:
         """Number of buckets that have values."""
-        return len(self._counts) - self._counts.count(0)
+        return len(self._counts)
 
     def copy(self) -> "HalvingBuckets":
         """Buckets that can change independently."""
@@ -104,8 +107,16 @@ class HalvingBuckets:
         return other
 
     def to_bytes(self) -> bytes:
-        """Everything that the buckets hold, for ``from_bytes``."""
-        return _HEAD.pack(self._shift, len(self._counts)) + b"".join(column.tobytes() for column in self._columns())
+        """Everything that the buckets hold, for ``from_bytes``; those without values are there as well."""
+        places = [step >> self._shift for step in self._steps]
+        count = places[-1] + 1 if places else 0
+        parts = [_HEAD.pack(self._shift, count)]
+        for column, nothing in zip(self._columns(), (0, 0, *_NOTHING), strict=True):
+            spread = array(column.typecode, [nothing]) * count
+            for place, value in zip(places, column, strict=True):
+                spread[place] = value
+            parts.append(spread.tobytes())
+        return b"".join(parts)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -120,12 +131,15 @@ class HalvingBuckets:
         if not (0 <= shift < 64 and 0 <= count <= CAPACITY and len(data) == _HEAD.size + 8 * _COLUMNS * count):
             raise ValueError(f"{len(data)} bytes are not {count} buckets")
         found._shift = shift
-        for place, column in enumerate(found._columns()):
-            column.frombytes(data[_HEAD.size + 8 * count * place : _HEAD.size + 8 * count * (place + 1)])
+        first, size = _HEAD.size, 8 * count
+        columns = [data[first + size * place : first + size * (place + 1)] for place in range(_COLUMNS)]
+        counts = array("q", columns[1])
+        for column, stored in zip(found._columns(), columns, strict=True):
+            column.extend(compress(array(column.typecode, stored), counts))
         return found
 
     def columns(self) -> "tuple[tuple[array[int], ...], tuple[array[float], ...]]":
-        """What is kept of each bucket, (buckets,) each.
+        """What is kept of each bucket that has values, (buckets,) each.
 
         The step whose values are counted, and how many there are; their sum, sum of squares, sum of logarithms and sum
         of the logarithms' squares, and the least and the greatest value of all steps.
@@ -157,7 +171,6 @@ class HalvingBuckets:
         if steps:
             self.reach(steps[-1])
             self._take_in(*_finite(steps, values))
-            self.trim()
 
     def _take_in(self, steps: Sequence[int], values: Sequence[float]) -> None:
         """Add values bucket by bucket: many values of a bucket cost little more than one."""
@@ -165,20 +178,19 @@ class HalvingBuckets:
         # To base 2, because math.log also takes a base, and three times as long to see that it was given none.
         log, norm = math.log2, math.hypot
         start, end = 0, len(steps)
-        if steps:
-            self._forget(steps[0] >> shift)
         while start < end:
             step = steps[start]
-            at = step >> shift
-            stop = bisect_left(steps, (at + 1) << shift, start, end)
+            bucket = step >> shift
+            stop = bisect_left(steps, (bucket + 1) << shift, start, end)
             span = values[start:stop]
+            at = self.open(step)
+            if not start:
+                self._forget(at)
             low, high = min(span), max(span)
             if low < lows[at]:
                 lows[at] = low
             if high > highs[at]:
                 highs[at] = high
-            if not counts[at]:
-                kept[at] = step
             if step != kept[at] or step != steps[stop - 1]:
                 step = kept[at]
                 first = bisect_left(steps, step, start, stop)
@@ -191,6 +203,17 @@ class HalvingBuckets:
             self._log_sums[at] += _LN_2 * sum(logs)
             self._log_squares[at] += log_length * log_length
             start = stop
+
+    def open(self, step: int) -> int:
+        """The place of the bucket that covers a step; it is made, and keeps the step, where there is none."""
+        shift, kept = self._shift, self._steps
+        at = bisect_left(kept, step >> shift << shift)
+        if at == len(kept) or kept[at] >> shift != step >> shift:
+            kept.insert(at, step)
+            self._counts.insert(at, 0)
+            for column, nothing in zip(self.columns()[1], _NOTHING, strict=True):
+                column.insert(at, nothing)
+        return at
 
     def _forget(self, first: int) -> None:
         """From this bucket on, what curves show is out of date."""
@@ -210,65 +233,44 @@ class HalvingBuckets:
         """
         before, good = self._curves.get((log, band), (_NO_CURVE, 0))
         if good < len(self._counts):
-            same = self._counts[:good]
-            points = len(same) - same.count(0)
             parts = zip(before, self._curve_from(good, log, band), strict=True)
-            before = Curve(*(old[:points] + new for old, new in parts))
+            before = Curve(*(old[:good] + new for old, new in parts))
             self._curves[log, band] = before, len(self._counts)
         return before
 
     def _curve_from(self, first: int, log: bool, band: Band) -> Curve:
         """The part of a curve that shows the buckets from ``first`` on."""
-        kept = [at for at, count in enumerate(self._counts[first:], first) if count]
-        counts = [self._counts[at] for at in kept]
+        counts, lows, highs = self._counts[first:], self._lows[first:], self._highs[first:]
         sums = self._log_sums if log else self._sums
-        means = [sums[at] / count for at, count in zip(kept, counts, strict=True)]
-        if band == "range":
-            lows, highs = [self._lows[at] for at in kept], [self._highs[at] for at in kept]
-        else:
-            squares = self._log_squares if log else self._squares
-            halves = [
-                _half_width(count, mean, squares[at]) for count, mean, at in zip(counts, means, kept, strict=True)
-            ]
-            lows = [mean - half for mean, half in zip(means, halves, strict=True)]
-            highs = [mean + half for mean, half in zip(means, halves, strict=True)]
-            if log:
-                lows, highs = _exponentials(lows), _exponentials(highs)
-            for place, (count, at) in enumerate(zip(counts, kept, strict=True)):
-                if count < FEW:
-                    lows[place], highs[place] = self._lows[at], self._highs[at]
+        means = [total / count for total, count in zip(sums[first:], counts, strict=True)]
+        if band == "interval":
+            squares = (self._log_squares if log else self._squares)[first:]
+            for place, (count, mean, square) in enumerate(zip(counts, means, squares, strict=True)):
+                if count >= FEW:
+                    half = _half_width(count, mean, square)
+                    limits = [mean - half, mean + half]
+                    lows[place], highs[place] = _exponentials(limits) if log else limits
         values = _exponentials(means) if log else means
-        steps = [float(self._steps[at]) for at in kept]
-        return Curve(*(array("d", column) for column in (steps, values, lows, highs)))
+        return Curve(array("d", self._steps[first:]), array("d", values), lows, highs)
 
     def reach(self, step: int) -> None:
-        """Make a bucket for the step, doubling the width as often as needed."""
+        """Double the width until there is a bucket for the step."""
         while step >> self._shift >= self.capacity:
             self._shift += 1
             self._curves.clear()
-            chosen = _fuller(self._counts)
+            pairs = [
+                list(pair) for _, pair in groupby(range(len(self._steps)), lambda at: self._steps[at] >> self._shift)
+            ]
+            self._lows = array("d", [min(self._lows[pair[0]], self._lows[pair[-1]]) for pair in pairs])
+            self._highs = array("d", [max(self._highs[pair[0]], self._highs[pair[-1]]) for pair in pairs])
+            # Of two neighbours the one with more runs; of equals the first.
+            chosen = [max(pair, key=self._counts.__getitem__) for pair in pairs]
             self._steps = array("q", [self._steps[at] for at in chosen])
             self._counts = array("q", [self._counts[at] for at in chosen])
             self._sums = array("d", [self._sums[at] for at in chosen])
             self._squares = array("d", [self._squares[at] for at in chosen])
             self._log_sums = array("d", [self._log_sums[at] for at in chosen])
             self._log_squares = array("d", [self._log_squares[at] for at in chosen])
-            self._lows = _of_pairs(min, self._lows)
-            self._highs = _of_pairs(max, self._highs)
-        missing = (step >> self._shift) + 1 - len(self._counts)
-        if missing > 0:
-            self._steps.extend([0] * missing)
-            self._counts.extend([0] * missing)
-            for column in (self._sums, self._squares, self._log_sums, self._log_squares):
-                column.extend([0.0] * missing)
-            self._lows.extend([math.inf] * missing)
-            self._highs.extend([-math.inf] * missing)
-
-    def trim(self) -> None:
-        """Drop the buckets at the end that got no value, so that the last one has some."""
-        while self._counts and not self._counts[-1]:
-            for column in self._columns():
-                column.pop()
 
 
 _T_975 = (math.inf, 12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157)
@@ -314,16 +316,3 @@ def _finite(steps: Sequence[int], values: Sequence[float | None]) -> tuple[Seque
             return steps, known
     wanted = [value is not None and math.isfinite(value) for value in values]
     return list(compress(steps, wanted)), cast("list[float]", list(compress(values, wanted)))
-
-
-def _fuller(counts: "array[int]") -> list[int]:
-    """Of each two neighbours the place of the one with more runs; of equals the first."""
-    chosen = [
-        2 * pair + (other > one) for pair, (one, other) in enumerate(zip(counts[::2], counts[1::2], strict=False))
-    ]
-    return [*chosen, len(counts) - 1] if len(counts) % 2 else chosen
-
-
-def _of_pairs(chosen: Callable[[float, float], float], column: "array[float]") -> "array[float]":
-    """One of each two neighbours; the last one where there is an odd number."""
-    return array("d", map(chosen, column[::2], column[1::2])) + column[len(column) // 2 * 2 :]

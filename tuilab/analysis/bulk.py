@@ -40,24 +40,30 @@ def extend(buckets: Sequence[HalvingBuckets], steps: "array[int]", columns: "Seq
             _take_in(one, order, column)
         elif finite.any():
             _take_in(one, order[finite], column[finite])
-        one.trim()
 
 
 def _take_in(buckets: HalvingBuckets, steps: "npt.NDArray[np.int64]", values: "npt.NDArray[np.float64]") -> None:
-    """Add finite values, (points,), whose steps, (points,), ascend and have buckets."""
-    at = steps // buckets.width
-    starts = np.flatnonzero(np.diff(at, prepend=-1))
-    filled = at[starts]
+    """Add finite values, (points,), whose steps, (points,), ascend and are within reach."""
+    bucket = steps // buckets.width
+    starts = np.flatnonzero(np.diff(bucket, prepend=-1))
+    for step in _without_bucket(buckets, steps[starts]).tolist():
+        buckets.open(step)
     ints, floats = buckets.columns()
     kept, counts = (np.frombuffer(column, np.int64) for column in ints)
     sums, squares, log_sums, log_squares, lows, highs = (np.frombuffer(column, np.float64) for column in floats)
+    filled = np.searchsorted(kept // buckets.width, bucket[starts])
     lows[filled] = np.minimum(lows[filled], np.minimum.reduceat(values, starts))
     highs[filled] = np.maximum(highs[filled], np.maximum.reduceat(values, starts))
-    fresh = counts[filled] == 0
-    kept[filled[fresh]] = steps[starts[fresh]]
+    at = np.repeat(filled, np.diff(starts, append=len(steps)))
     chosen = steps == kept[at]
     at, values = at[chosen], values[chosen]
     logs = np.log(np.maximum(values, TINY))
     counts += np.bincount(at, minlength=len(counts))
     for total, added in ((sums, values), (squares, values * values), (log_sums, logs), (log_squares, logs * logs)):
         total += np.bincount(at, added, len(counts))
+
+
+def _without_bucket(buckets: HalvingBuckets, steps: "npt.NDArray[np.int64]") -> "npt.NDArray[np.int64]":
+    """Those of the steps, one for each bucket, whose bucket has no values yet."""
+    known = np.frombuffer(buckets.columns()[0][0], np.int64) // buckets.width
+    return steps[np.isin(steps // buckets.width, known, assume_unique=True, invert=True)]
