@@ -163,6 +163,9 @@ class LabApp(OrderedKeys):
             # What starting has left behind is used again by what follows; what stays need not be looked at again.
             gc.collect()
             gc.freeze()
+            # Strips hold themselves in their caches, so that only the collector frees them, and every repaint makes
+            # some hundred: by default it would let seven megabytes of them come together.
+            gc.set_threshold(700, 10, 3)
             gc.enable()
         from tuilab.tui.catalog import load_presets
 
