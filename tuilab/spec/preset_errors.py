@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import get_args
 
 from pydantic import BaseModel, ValidationError
@@ -144,9 +143,16 @@ def _also(names: Sequence[str]) -> str:
     return f", and so {'are' if listed else 'is'} {listed}{' and ' if listed else ''}{names[-1]}"
 
 
+def _nearest(word: str, known: Sequence[str]) -> list[str]:
+    """The known word that is most like this one; empty where none is like it."""
+    from difflib import get_close_matches
+
+    return get_close_matches(word, known, n=1)
+
+
 def suggestion(word: str, known: Sequence[str]) -> str:
     """``; did you mean 'steps'?`` where something is near, else the known words in brackets."""
-    close = get_close_matches(word, known, n=1)
+    close = _nearest(word, known)
     return f"; did you mean {close[0]!r}?" if close else f" (known: {', '.join(known)})"
 
 
@@ -186,7 +192,7 @@ def _described(details: ErrorDetails, place: Place, given: object, owner: _Model
             word, known = str(place[-1]), list(owner.model_fields) if owner else []
             if not known:
                 return _Fault(place, "", "unknown field")
-            meant = next(iter(get_close_matches(word, known, n=1)), None)
+            meant = next(iter(_nearest(word, known)), None)
             return _Fault(place, "", f"unknown field{suggestion(word, known)}", meant=meant)
         case "literal_error" | "enum":
             return _choice(place, str(given), re.findall(r"'([^']*)'", str(context["expected"])))
@@ -217,7 +223,7 @@ def _described(details: ErrorDetails, place: Place, given: object, owner: _Model
 def _choice(place: Place, given: str, known: list[str]) -> _Fault:
     if place and place[0] == "profiles" and len(place) == 2:
         return _Fault(place, "", f"unknown profile (known: {', '.join(known)})")
-    close = get_close_matches(given, known, n=1)
+    close = _nearest(given, known)
     one_of = " or ".join(filter(None, [", ".join(known[:-1]), known[-1]]))
     return _Fault(place, f"{one_of} (did you mean {close[0]}?)" if close else one_of, "")
 

@@ -1,6 +1,5 @@
 """Where the presets that come with the lab are, and which one a name means."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from tuilab.spec.errors import LabError
@@ -42,6 +41,8 @@ def find_preset(name_or_path: str) -> Path:
     beginning = [name for name in names if name_or_path and name.startswith(name_or_path)]
     if len(beginning) == 1:
         return preset_folder() / f"{beginning[0]}.yaml"
+    from difflib import get_close_matches
+
     near = (beginning or get_close_matches(name_or_path, names, n=_NEAR))[:_NEAR]
     advice = f"did you mean {' or '.join(near)}?" if near else "tuilab presets lists the presets"
     raise LabError(f"there is no preset or file {name_or_path!r}; {advice}")
