@@ -111,6 +111,8 @@ class HalvingBuckets:
         places = [step >> self._shift for step in self._steps]
         count = places[-1] + 1 if places else 0
         parts = [_HEAD.pack(self._shift, count)]
+        if count == len(places):
+            return b"".join([*parts, *(column.tobytes() for column in self._columns())])
         for column, nothing in zip(self._columns(), (0, 0, *_NOTHING), strict=True):
             spread = array(column.typecode, [nothing]) * count
             for place, value in zip(places, column, strict=True):
@@ -135,7 +137,8 @@ class HalvingBuckets:
         columns = [data[first + size * place : first + size * (place + 1)] for place in range(_COLUMNS)]
         counts = array("q", columns[1])
         for column, stored in zip(found._columns(), columns, strict=True):
-            column.extend(compress(array(column.typecode, stored), counts))
+            values = array(column.typecode, stored)
+            column.extend(compress(values, counts) if 0 in counts else values)
         return found
 
     def columns(self) -> "tuple[tuple[array[int], ...], tuple[array[float], ...]]":
@@ -183,7 +186,7 @@ class HalvingBuckets:
             bucket = step >> shift
             stop = bisect_left(steps, (bucket + 1) << shift, start, end)
             span = values[start:stop]
-            at = self.open(step)
+            at = self._place(step)
             if not start:
                 self._forget(at)
             low, high = min(span), max(span)
@@ -204,8 +207,19 @@ class HalvingBuckets:
             self._log_squares[at] += log_length * log_length
             start = stop
 
-    def open(self, step: int) -> int:
-        """The place of the bucket that covers a step; it is made, and keeps the step, where there is none."""
+    def open(self, steps: Sequence[int]) -> None:
+        """Make buckets without values that keep these steps, which ascend, each in a bucket that there is not."""
+        if self._steps and steps and steps[0] < self._steps[-1]:
+            for step in steps:
+                self._place(step)
+            return
+        self._steps.extend(steps)
+        self._counts.extend([0] * len(steps))
+        for column, nothing in zip(self.columns()[1], _NOTHING, strict=True):
+            column.extend([nothing] * len(steps))
+
+    def _place(self, step: int) -> int:
+        """Where the bucket is that covers a step; it is made, and keeps the step, where there is none."""
         shift, kept = self._shift, self._steps
         at = bisect_left(kept, step >> shift << shift)
         if at == len(kept) or kept[at] >> shift != step >> shift:

@@ -46,8 +46,7 @@ def _take_in(buckets: HalvingBuckets, steps: "npt.NDArray[np.int64]", values: "n
     """Add finite values, (points,), whose steps, (points,), ascend and are within reach."""
     bucket = steps // buckets.width
     starts = np.flatnonzero(np.diff(bucket, prepend=-1))
-    for step in _without_bucket(buckets, steps[starts]).tolist():
-        buckets.open(step)
+    buckets.open(_without_bucket(buckets, steps[starts]).tolist())
     ints, floats = buckets.columns()
     kept, counts = (np.frombuffer(column, np.int64) for column in ints)
     sums, squares, log_sums, log_squares, lows, highs = (np.frombuffer(column, np.float64) for column in floats)
@@ -66,4 +65,8 @@ def _take_in(buckets: HalvingBuckets, steps: "npt.NDArray[np.int64]", values: "n
 def _without_bucket(buckets: HalvingBuckets, steps: "npt.NDArray[np.int64]") -> "npt.NDArray[np.int64]":
     """Those of the steps, one for each bucket, whose bucket has no values yet."""
     known = np.frombuffer(buckets.columns()[0][0], np.int64) // buckets.width
-    return steps[np.isin(steps // buckets.width, known, assume_unique=True, invert=True)]
+    if not len(known):
+        return steps
+    wanted = steps // buckets.width
+    missing: npt.NDArray[np.bool_] = known.take(np.searchsorted(known, wanted), mode="clip") != wanted
+    return steps[missing]
