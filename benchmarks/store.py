@@ -10,10 +10,11 @@ thus a matter of the rate, as it is when something trains. A message is of one g
     long    10 seeds that report 12,500 times each, as if every step were reported
     many    900 seeds that report 139 times each, which is about the most that the engine's schedule has
 
-Beside the whole, the rate of the store alone (what a commit of the ledger takes) is shown. Between commits the lab's
-screen looks at the store as often as it does when it is open, and takes in at most 20,000 points a look; that is timed
-by itself. Opening means everything that the screen does before it draws: the experiment's record, its curves and its
-runs; for an experiment that runs, which has points that are not in the reduced copy yet, and for a finished one.
+Beside the whole, the rate of the store alone (what a commit of the ledger takes) is shown. In one more round the lab's
+screen looks at the store between commits as often as it does when it is open, and takes in at most 20,000 points a
+look: what that costs is timed by itself, as the interface is a process of its own. Opening means everything that the
+screen does before it draws: the experiment's record, its curves and its runs; for an experiment that runs, which has
+points that are not in the reduced copy yet, and for a finished one.
 """
 
 import argparse
@@ -125,8 +126,8 @@ def opened(home: Path, identity: str, points: int) -> float:
     return time.perf_counter() - begun
 
 
-def listen(ledger: Ledger, heard: Path, reader: Reader, identity: str, measured: Measured) -> None:
-    """Do what the runner does until its engine has said everything, with a look at the store now and then."""
+def listen(ledger: Ledger, heard: Path, reader: Reader, identity: str, measured: Measured, *, watched: bool) -> None:
+    """Do what the runner does until its engine has said everything; with a look now and then where ``watched``."""
     pool = EnginePool([sys.executable, "-c", _SPEAK, str(heard)])
     pool.grow(1)
     engine, state = pool.engines[0], None
@@ -137,7 +138,7 @@ def listen(ledger: Ledger, heard: Path, reader: Reader, identity: str, measured:
             ledger.report(event)
         ledger.flush()
         events = pool.poll(POLL_SECONDS)
-        if time.monotonic() - looked > LOOK_SECONDS:
+        if watched and time.monotonic() - looked > LOOK_SECONDS:
             _add(measured.whole, begun)
             before, cpu = 0 if state is None else state.last_rowid, time.process_time()
             state = look(reader, identity, state)
@@ -149,7 +150,7 @@ def listen(ledger: Ledger, heard: Path, reader: Reader, identity: str, measured:
     pool.close(1.0)
 
 
-def one_round(heard: Path, seeds: int, points: int) -> Measured:
+def one_round(heard: Path, seeds: int, points: int, *, watched: bool = False) -> Measured:
     """Write what engines said, see ``messages``, and open it."""
     candidates = tuple(Candidate(name=f"c{k}", stack=f"{10 + k} relu") for k in range(CANDIDATES))
     comparison = Comparison(title="A long one", task=Spirals(), candidates=candidates)
@@ -162,7 +163,7 @@ def one_round(heard: Path, seeds: int, points: int) -> Measured:
             ledger = Ledger(writer, identity)
             ledger.add([NewRun(c, Phase.FINAL, s, 0.01) for c in range(CANDIDATES) for s in range(seeds)])
             ledger.update(Progress(Status.RUNNING))
-            listen(ledger, heard, reader, identity, measured)
+            listen(ledger, heard, reader, identity, measured, watched=watched)
             measured.opened_running = opened(home, identity, points)
             ledger.update(Progress(Status.FINISHED))
             ledger.close()
@@ -171,8 +172,8 @@ def one_round(heard: Path, seeds: int, points: int) -> Measured:
     return measured
 
 
-def show(name: str, points: int, rounds: Sequence[Measured]) -> None:
-    """Medians over the rounds of one shape."""
+def show(name: str, points: int, rounds: Sequence[Measured], watched: Measured) -> None:
+    """Medians over the rounds of one shape, and the looks of the one that was watched."""
 
     def median(values: Iterable[float]) -> float:
         return statistics.median(values)
@@ -181,15 +182,14 @@ def show(name: str, points: int, rounds: Sequence[Measured]) -> None:
         wall, cpu = (points / median(pair[place] for pair in pairs) for place in (0, 1))
         return f"{wall:12,.0f} points/s  ({cpu:,.0f} a CPU second)"
 
-    looks = [look for one in rounds for look in one.looks]
     print(f"{name}: 8 candidates, {SHAPES[name]} seeds, {points:,} points")
     print(f"  engine's pipe to store  {rate([one.whole for one in rounds])}")
     print(f"  ledger to store         {rate([one.store for one in rounds])}")
     commits, seconds = median(one.commits for one in rounds), median(one.whole[0] for one in rounds)
     print(f"  commits                 {commits:12,.0f}           ({commits / seconds:.1f}/s)")
     print(f"  on disk                 {median(one.bytes_a_point for one in rounds):12.1f} bytes a point")
-    taken = sum(one.taken_in for one in rounds) / max(1, len(looks))
-    print(f"  a look while written    {1e3 * median(looks):12.1f} ms of CPU ({taken:,.0f} new points)")
+    taken = watched.taken_in / max(1, len(watched.looks))
+    print(f"  a look while written    {1e3 * median(watched.looks or [0.0]):12.1f} ms of CPU ({taken:,.0f} new points)")
     print(f"  opened, running         {median(one.opened_running for one in rounds):12.3f} s")
     print(f"  opened, ended           {median(one.opened_ended for one in rounds):12.3f} s")
 
@@ -208,7 +208,8 @@ def main() -> None:
                 file.write(EVENT.dump_json(message) + b"\n")
             file.flush()
             rounds = [one_round(Path(file.name), seeds, points) for _ in range(options.rounds)]
-        show(name, points, rounds)
+            watched = one_round(Path(file.name), seeds, points, watched=True)
+        show(name, points, rounds, watched)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     print(f"memory, peak              {peak / 1e6:12.0f} MB")
 
