@@ -158,20 +158,28 @@ def wait_for_training(session: Session, environment: Mapping[str, str]) -> None:
     raise RuntimeError("nothing has trained within a minute")
 
 
+def memory(pid: int, when: str) -> None:
+    """Print what an interface has in memory: all of it, and with its share only of what other processes use as well."""
+    found = psutil.Process(pid).memory_full_info()
+    line(
+        "interface memory", f"{found.rss / 1e6:.0f} MB", f"{when}; {found.pss / 1e6:.0f} MB with its share of libraries"
+    )
+
+
 def while_training(keys: int, environment: Mapping[str, str]) -> None:
     """Print key latency, bytes per second and memory while a preset trains on every core."""
     session = Session([*TUILAB, "spirals-depth"], environment)
     session.first_text()
     session.read_for(3)
     line("idle", f"{session.read_for(5) / 5:.0f} B/s", "nothing running")
-    line("interface memory", f"{psutil.Process(session.pid).memory_info().rss / 1e6:.0f} MB", "a preset open")
+    memory(session.pid, "a preset open")
     session.press(b"r")
     wait_for_training(session, environment)
     line("curves moving", f"{session.read_for(10) / 1e4:.2f} kB/s", "")
     latencies = sorted(session.press(b"[" if index % 2 else b"]") for index in range(keys))
     line("key to paint, p50", f"{latencies[len(latencies) // 2]:.1f} ms", "while training")
     line("key to paint, p99", f"{latencies[int(len(latencies) * 0.99)]:.1f} ms", "")
-    line("interface memory", f"{psutil.Process(session.pid).memory_info().rss / 1e6:.0f} MB", "while training")
+    memory(session.pid, "while training")
     for process in psutil.process_iter(["cmdline", "environ", "memory_info"]):
         words = process.info["cmdline"] or []
         if (process.info["environ"] or {}).get("TUILAB_HOME") == environment["TUILAB_HOME"] and "-m" in words:
