@@ -13,7 +13,7 @@ lab: $(VENV)/.lab
 	@$(BIN)/tuilab
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
