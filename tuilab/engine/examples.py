@@ -55,8 +55,7 @@ class Examples:
         for begin in range(0, count, ahead):
             number = min(ahead, count - begin)
             chosen = [torch.from_numpy(order.take(number)).to(self._job.device) for order in self.orders]
-            inputs = torch.stack([x[rows] for rows, (x, _) in zip(chosen, pairs, strict=True)])
-            targets = torch.stack([y[rows] for rows, (_, y) in zip(chosen, pairs, strict=True)])
+            inputs, targets = _gather([x for x, _ in pairs], chosen), _gather([y for _, y in pairs], chosen)
             yield from ((inputs[:, index], targets[:, index]) for index in range(number))
 
     def keep(self, rows: list[int]) -> None:
@@ -72,3 +71,13 @@ class Examples:
             targets = as_target(job.loss, torch.from_numpy(part.targets).to(job.device), job.dtype)
             self._tensors[key] = (inputs, targets)
         return self._tensors[key]
+
+
+def _gather(sources: Sequence[Tensor], chosen: Sequence[Tensor]) -> Tensor:
+    """(R, steps, B, ...): of each replica's source (examples, ...) the rows (steps, B) that it has chosen."""
+    example = sources[0].shape[1:]
+    gathered = sources[0].new_empty(len(sources), *chosen[0].shape, *example)
+    for into, source, rows in zip(gathered, sources, chosen, strict=True):
+        numbers = rows.flatten()
+        torch.index_select(source.view(len(source), -1), 0, numbers, out=into.view(len(numbers), -1))
+    return gathered
