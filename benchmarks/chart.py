@@ -11,6 +11,7 @@ or buckets are halved.
 
 import argparse
 import asyncio
+import gc
 import math
 import platform
 import random
@@ -30,6 +31,7 @@ from tuilab.store.records import ExperimentRecord, Phase, Point, RunRecord, Stat
 from tuilab.tui.canvas import Glyphs
 from tuilab.tui.charts import loss_chart
 from tuilab.tui.live import LiveState, empty, reduce
+from tuilab.tui.start import collect_after_start
 from tuilab.tui.tight import TightUpdate
 from tuilab.tui.widgets.chart import Chart
 
@@ -124,7 +126,9 @@ async def measure(glyphs: Glyphs, candidates: int, points: int, updates: int, si
     record, runs = experiment(candidates, points // SEEDS), final_runs(candidates)
     state: LiveState = empty(record)
     found = []
+    gc.disable()
     async with app.run_test(size=size) as pilot:
+        collect_after_start()
         for number, new in enumerate(batches(candidates, points, updates)):
             moments = [time.process_time()]
             state = reduce(state, record, runs, new, now=2.0 + 0.25 * number)

@@ -22,6 +22,7 @@ from tuilab.tui.ordered_keys import OrderedKeys
 from tuilab.tui.palette import NEXT_GLYPHS, default_glyphs
 from tuilab.tui.remembered import Look, load_look, save_look
 from tuilab.tui.screens.library import LibraryScreen
+from tuilab.tui.start import collect_after_start
 from tuilab.tui.tight import tighten
 
 if TYPE_CHECKING:
@@ -160,13 +161,7 @@ class LabApp(OrderedKeys):
         """Everything that the first paint does not wait for."""
         await self._painted.wait()
         if not gc.isenabled():
-            # What starting has left behind is used again by what follows; what stays need not be looked at again.
-            gc.collect()
-            gc.freeze()
-            # Strips hold themselves in their caches, so that only the collector frees them, and every repaint makes
-            # some hundred: by default it would let seven megabytes of them come together.
-            gc.set_threshold(700, 10, 3)
-            gc.enable()
+            collect_after_start()
         from tuilab.tui.catalog import load_presets
 
         presets, problems = await in_background(partial(load_presets, self.home))
