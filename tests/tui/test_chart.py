@@ -17,7 +17,7 @@ from tests.tui.live_values import experiment, final_points, final_runs, tuning_p
 from tests.tui.screen_text import assert_golden, screen_text
 from tuilab.tui.canvas import Glyphs, Row
 from tuilab.tui.charts import loss_chart, metric_chart
-from tuilab.tui.drawing import Drawing, draw
+from tuilab.tui.drawing import Drawing
 from tuilab.tui.letters import places
 from tuilab.tui.live import LiveState, empty, reduce
 from tuilab.tui.plot import ChartData, Series, SeriesKind
@@ -26,6 +26,13 @@ from tuilab.tui.tight import TightUpdate, tighten
 from tuilab.tui.widgets.chart import Chart, changed_runs
 
 GLYPHS: tuple[Glyphs, ...] = ("braille", "quadrant", "ascii")
+
+
+def draw(
+    data: ChartData | None, width: int, height: int, glyphs: Glyphs = "braille", scale: Scale | None = None
+) -> tuple[Row, ...]:
+    """The chart drawn once, by a drawing that has drawn nothing before."""
+    return Drawing().rows(data, width, height, glyphs, scale)
 
 
 class ChartApp(App[None]):

@@ -100,9 +100,19 @@ def totals(network: Network) -> Totals:
     except ShapeError:
         network.check()
         raise
-    if network.out_features is not None and result.out_shape != (network.out_features,):
-        network.check()
+    check_output(network, result.out_shape)
     return result
+
+
+def check_output(network: Network, shape: Shape) -> None:
+    """Whether a network that puts out ``shape`` fits its task.
+
+    Raises:
+        ShapeError: where it does not.
+
+    """
+    if network.out_features is not None and shape != (network.out_features,):
+        network.check()
 
 
 def tally(stack: Stack, shape: Shape, path: Path = ()) -> Totals:

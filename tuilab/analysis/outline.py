@@ -7,7 +7,7 @@ again. Where a block ends depends on the layers near its end only, so that one l
 from collections.abc import Iterator
 from functools import lru_cache
 
-from tuilab.analysis.counting import LayerCount, NetworkCount, label, trainable
+from tuilab.analysis.counting import LayerCount, NetworkCount, check_output, label, trainable
 from tuilab.analysis.families import Piece, close, compose
 from tuilab.analysis.freedom import stack_piece
 from tuilab.analysis.leaves import leaf
@@ -47,8 +47,7 @@ def count_as_written(network: Network) -> NetworkCount:
         piece = compose(piece, block.piece)
         shape = block.out_shape
         start += len(layers)
-    if network.out_features is not None and shape != (network.out_features,):
-        network.check()
+    check_output(network, shape)
     num_params, num_trainable, macs, activations = totals
     free = min(close(piece), num_trainable)
     return NetworkCount(num_params, num_trainable, macs, activations, free, tuple(rows))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tuilab.analysis.counting import count
-from tuilab.analysis.result import CandidateResult
+from tuilab.analysis.result import CandidateResult, Result
 from tuilab.cli.output import Json, complain, is_terminal, print_json, say
 from tuilab.runner import client
 from tuilab.spec.comparison import Comparison
@@ -162,30 +162,42 @@ def document(record: ExperimentRecord) -> Json:
         "source": record.source,
         "task": record.comparison.task.kind,
         "device": record.device,
-        "candidates": (
-            [_measured(one, result.metric) for one in result.candidates] if result else _planned(record.comparison)
-        ),
+        "candidates": _measured(result) if result else _planned(record.comparison),
         "verdict": result.verdict if result else None,
         "seconds": _seconds(record),
     }
 
 
-def _measured(one: CandidateResult, metric: str) -> dict[str, Json]:
-    """A candidate with what its final runs say."""
+def _candidate(
+    name: str,
+    notation: str,
+    num_params: int | None,
+    macs: int | None,
+    metric: str | None,
+    found: CandidateResult | None = None,
+) -> dict[str, Json]:
+    """A candidate with what its final runs say, if any have."""
     return {
-        "name": one.name,
-        "notation": one.notation,
-        "num_params": one.num_params,
-        "macs": one.macs,
-        "lr": one.lr,
+        "name": name,
+        "notation": notation,
+        "num_params": num_params,
+        "macs": macs,
+        "lr": found.lr if found else None,
         "metric": {
             "name": metric,
-            "mean": one.mean,
-            "half_width": one.half_width,
-            "values": list(one.values),
-            "failures": one.failures,
+            "mean": found.mean if found else None,
+            "half_width": found.half_width if found else None,
+            "values": list(found.values) if found else [],
+            "failures": found.failures if found else 0,
         },
     }
+
+
+def _measured(result: Result) -> list[Json]:
+    """The candidates with what has been found."""
+    return [
+        _candidate(one.name, one.notation, one.num_params, one.macs, result.metric, one) for one in result.candidates
+    ]
 
 
 def _planned(comparison: Comparison) -> list[Json]:
@@ -194,23 +206,10 @@ def _planned(comparison: Comparison) -> list[Json]:
         known = facts(comparison.task)
         counts = [count(comparison.network_of(candidate, known)) for candidate in comparison.candidates]
     except LabError:
-        known, counts = None, []
+        return [_candidate(one.name, format_stack(one.stack), None, None, None) for one in comparison.candidates]
     return [
-        {
-            "name": candidate.name,
-            "notation": format_stack(candidate.stack),
-            "num_params": counts[i].num_params if counts else None,
-            "macs": counts[i].macs if counts else None,
-            "lr": None,
-            "metric": {
-                "name": known.metric if known else None,
-                "mean": None,
-                "half_width": None,
-                "values": [],
-                "failures": 0,
-            },
-        }
-        for i, candidate in enumerate(comparison.candidates)
+        _candidate(one.name, format_stack(one.stack), counted.num_params, counted.macs, known.metric)
+        for one, counted in zip(comparison.candidates, counts, strict=True)
     ]
 
 

@@ -32,6 +32,7 @@ from tuilab.spec.layers import (
     Sum,
 )
 from tuilab.spec.network import Path, rows
+from tuilab.spec.suggestions import suggestion
 from tuilab.spec.vocabulary import LAYER_NAMES, LAYERS, MAX_INTEGER, Parameter, Value
 
 MAX_TEXT = 200_000
@@ -152,7 +153,7 @@ class _Parser:
             self.expect(")", "to close sum (branches are separated by '|')")
             return Sum(tuple(branches))
         if name not in LAYERS:
-            raise self.fail(f"unknown layer {token.text!r}{_suggestion(name)}", token)
+            raise self.fail(f"unknown layer {token.text!r}{suggestion(name, LAYER_NAMES)}", token)
         parameters, build = LAYERS[name]
         return build(self.arguments(token, parameters))
 
@@ -225,13 +226,6 @@ class _Parser:
         if len(digits) > 16 or not low <= int(digits) <= MAX_INTEGER:
             raise self.fail(f"{name} is at least {low} and at most 10^15", token)
         return int(digits)
-
-
-def _suggestion(name: str) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, LAYER_NAMES, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f" (known: {', '.join(LAYER_NAMES)})"
 
 
 def column_of(text: str, path: Path) -> int | None:

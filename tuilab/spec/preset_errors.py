@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tuilab.spec.errors import FileError
+from tuilab.spec.suggestions import nearest, suggestion
 from tuilab.spec.yaml_text import Document, Place
 
 _WANTED = {
@@ -143,19 +144,6 @@ def _also(names: Sequence[str]) -> str:
     return f", and so {'are' if listed else 'is'} {listed}{' and ' if listed else ''}{names[-1]}"
 
 
-def _nearest(word: str, known: Sequence[str]) -> list[str]:
-    """The known word that is most like this one; empty where none is like it."""
-    from difflib import get_close_matches
-
-    return get_close_matches(word, known, n=1)
-
-
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """``; did you mean 'steps'?`` where something is near, else the known words in brackets."""
-    close = _nearest(word, known)
-    return f"; did you mean {close[0]!r}?" if close else f" (known: {', '.join(known)})"
-
-
 def _without_echoes(faults: list[_Fault]) -> list[_Fault]:
     """Without complaints that follow from others.
 
@@ -192,7 +180,7 @@ def _described(details: ErrorDetails, place: Place, given: object, owner: _Model
             word, known = str(place[-1]), list(owner.model_fields) if owner else []
             if not known:
                 return _Fault(place, "", "unknown field")
-            meant = next(iter(_nearest(word, known)), None)
+            meant = next(iter(nearest(word, known)), None)
             return _Fault(place, "", f"unknown field{suggestion(word, known)}", meant=meant)
         case "literal_error" | "enum":
             return _choice(place, str(given), re.findall(r"'([^']*)'", str(context["expected"])))
@@ -223,7 +211,7 @@ def _described(details: ErrorDetails, place: Place, given: object, owner: _Model
 def _choice(place: Place, given: str, known: list[str]) -> _Fault:
     if place and place[0] == "profiles" and len(place) == 2:
         return _Fault(place, "", f"unknown profile (known: {', '.join(known)})")
-    close = _nearest(given, known)
+    close = nearest(given, known)
     one_of = " or ".join(filter(None, [", ".join(known[:-1]), known[-1]]))
     return _Fault(place, f"{one_of} (did you mean {close[0]}?)" if close else one_of, "")
 

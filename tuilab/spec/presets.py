@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tuilab.spec.errors import LabError
 from tuilab.spec.paths import is_there, user_path
+from tuilab.spec.suggestions import nearest
 
 _SUFFIXES = (".yaml", ".yml")
 _NEAR = 5
@@ -41,8 +42,6 @@ def find_preset(name_or_path: str) -> Path:
     beginning = [name for name in names if name_or_path and name.startswith(name_or_path)]
     if len(beginning) == 1:
         return preset_folder() / f"{beginning[0]}.yaml"
-    from difflib import get_close_matches
-
-    near = (beginning or get_close_matches(name_or_path, names, n=_NEAR))[:_NEAR]
+    near = (beginning or nearest(name_or_path, names, _NEAR))[:_NEAR]
     advice = f"did you mean {' or '.join(near)}?" if near else "tuilab presets lists the presets"
     raise LabError(f"there is no preset or file {name_or_path!r}; {advice}")

@@ -1,7 +1,7 @@
 """The reduced copy of an experiment's points: its curves, so that opening it need not read every point."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TypeAlias
 
@@ -19,6 +19,15 @@ CurveKey: TypeAlias = tuple[int, float | None]
 """A candidate's index, and the learning rate of its tuning runs; None for its final runs."""
 
 
+def stretches(keys: Iterable[CurveKey | None]) -> Iterator[tuple[CurveKey | None, int, int]]:
+    """Points of one kind that lie side by side, as those of runs that train together do: kind, first, one past last."""
+    start = 0
+    for key, alike in groupby(keys):
+        end = start + len(list(alike))
+        yield key, start, end
+        start = end
+
+
 def bring_up_to_date(connection: sqlite3.Connection, number: int, *, at_once: bool = False) -> None:
     """Take the experiment's new points into its reduced copy, when there are enough of them or ``at_once``."""
     query = "SELECT reduced FROM experiments WHERE number = ?"
@@ -34,13 +43,9 @@ def _take_in(connection: sqlite3.Connection, number: int, reduced: int) -> None:
     kinds = _Kinds(connection, number)
     rows: dict[CurveKey, Columns] = {}
     for _, columns in batches(connection, number, reduced):
-        start = 0
-        # What engines report has many points of one kind in a row.
-        for kind, alike in groupby(map(kinds.__getitem__, columns.runs)):
-            end = start + len(list(alike))
+        for kind, start, end in stretches(map(kinds.__getitem__, columns.runs)):
             if kind is not None:
                 rows.setdefault(kind, Columns.empty()).append(columns.between(start, end))
-            start = end
     known, many = read_curves(connection, number), sum(new.size for new in rows.values()) >= MANY_POINTS
     for key, new in rows.items():
         curves = known.get(key) or Curves.empty()

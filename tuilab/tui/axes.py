@@ -32,7 +32,7 @@ class Plane:
         x_max: steps at the last column.
         first: the plot's left edge, in dot columns of the canvas.
         columns, rows: how many.
-        across: dot columns of a cell.
+        across, down: dot columns and dot rows of a cell.
 
     """
 
@@ -42,6 +42,7 @@ class Plane:
     columns: int
     rows: int
     across: int
+    down: int
 
     def x(self, steps: Iterable[float]) -> list[int]:
         """Dot columns of ascending steps."""
@@ -69,7 +70,8 @@ def frame_of(x_max: float, scale: Scale, width: int, height: int) -> Frame:
 def plane_of(frame: Frame, x_max: float, canvas: Canvas) -> Plane:
     """The dots of the plot in a frame on this canvas."""
     across, down = canvas.dots_across // canvas.width, canvas.dots_down // canvas.height
-    return Plane(frame.scale, max(x_max, 1.0), frame.left * across, frame.width * across, frame.bottom * down, across)
+    first, columns, rows = frame.left * across, frame.width * across, frame.bottom * down
+    return Plane(frame.scale, max(x_max, 1.0), first, columns, rows, across, down)
 
 
 class _Marks(NamedTuple):
@@ -95,7 +97,6 @@ class Axes:
         self._canvas = canvas
         self._frame = frame
         self._plane = plane
-        self._down = canvas.dots_down // canvas.height
 
     def draw(self) -> None:
         """Axis lines, ticks, labels and the sparse grid."""
@@ -123,7 +124,7 @@ class Axes:
                 canvas.write(frame.left - 1, frame.bottom, marks.corner, Ink.AXIS)
         rows = [round(y) for y in self._plane.y([tick.value for tick in frame.y_ticks])]
         for tick, row in zip(frame.y_ticks, rows, strict=True):
-            cell = min(max(row // self._down, 0), frame.bottom - 1)
+            cell = min(max(row // self._plane.down, 0), frame.bottom - 1)
             canvas.write(frame.left - 1 - len(tick.label), cell, tick.label, Ink.LABEL)
             canvas.write(frame.left - 1, cell, marks.y_tick, Ink.AXIS)
         return rows

@@ -222,10 +222,6 @@ class Canvas:
         """
         self.columns(first, line_runs(ys, connected=every == 1), number, every)
 
-    def band(self, first: int, tops: Sequence[float], bottoms: Sequence[float], number: int) -> None:
-        """Fill between ``tops`` and ``bottoms``, one pair for each dot column from column ``first`` on; clipped."""
-        self.columns(first, band_runs(tops, bottoms), number)
-
     def write(self, x: int, y: int, text: str, number: int) -> None:
         """Put text over whatever is there. ``x``, ``y`` in cells; what lies beyond the canvas is cut."""
         if 0 <= y < self.height:

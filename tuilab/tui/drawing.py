@@ -17,22 +17,6 @@ _DOTTED = 3
 """A dotted line shows every how-manieth dot column."""
 
 
-def draw(
-    data: ChartData | None, width: int, height: int, glyphs: Glyphs = "braille", scale: Scale | None = None
-) -> tuple[Row, ...]:
-    """The chart as ``height`` rows of ``width`` cells.
-
-    Args:
-        data: None, and data without points, are a few words.
-        width: in cells.
-        height: in cells.
-        glyphs: what curves are drawn with.
-        scale: the y axis; by default the one that fits the data.
-
-    """
-    return Drawing().rows(data, width, height, glyphs, scale)
-
-
 class Drawing:
     """Draws one chart again and again, as its curves grow."""
 
@@ -55,7 +39,16 @@ class Drawing:
     def rows(
         self, data: ChartData | None, width: int, height: int, glyphs: Glyphs = "braille", scale: Scale | None = None
     ) -> tuple[Row, ...]:
-        """What ``draw`` draws, whatever has been drawn before."""
+        """The chart as ``height`` rows of ``width`` cells, the same whatever has been drawn before.
+
+        Args:
+            data: None, and data without points, are a few words.
+            width: in cells.
+            height: in cells.
+            glyphs: what curves are drawn with.
+            scale: the y axis; by default the one that fits the data.
+
+        """
         if width <= 0 or height <= 0:
             return ()
         shown = self._follow(data)
@@ -165,7 +158,7 @@ class _Plot:
 
     def _end(self, one: Trace, series: Series) -> End:
         """The end of a line, and its letter."""
-        across, down = self._plane.across, self._canvas.dots_down // self._canvas.height
+        across, down = self._plane.across, self._plane.down
         bright = series.kind is SeriesKind.EVAL
         return End(
             (one.ys[-1] + 0.5) / down - 0.5,

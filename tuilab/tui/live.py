@@ -3,14 +3,13 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from operator import attrgetter
 
 from tuilab.runner.plan import planned_steps
 from tuilab.spec.comparison import LETTERS
 from tuilab.store.curves import Curves
 from tuilab.store.records import ExperimentRecord, Phase, Point, RunRecord, Status
-from tuilab.store.reduction import CurveKey
+from tuilab.store.reduction import CurveKey, stretches
 
 _RUN_OF, _STEP_OF = attrgetter("run"), attrgetter("step")
 _WINDOW = 10.0
@@ -184,12 +183,8 @@ def _extend(
         return curves, ()
     sorted_points: dict[CurveKey, list[Point]] = {key: [] for key in keys.values()}
     unknown: list[Point] = []
-    start = 0
-    # Runs that train together report together: their points lie side by side.
-    for key, stretch in groupby(map(keys.get, map(_RUN_OF, points))):
-        end = start + len(list(stretch))
+    for key, start, end in stretches(map(keys.get, map(_RUN_OF, points))):
         (unknown if key is None else sorted_points[key]).extend(points[start:end])
-        start = end
     extended = {key: curves.get(key, Curves.empty()).extended(own) for key, own in sorted_points.items() if own}
     return _wanted({**curves, **extended}), tuple(unknown)
 
