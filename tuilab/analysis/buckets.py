@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import compress, groupby
+from operator import le, lt
 from typing import Literal, NamedTuple, Self, TypeVar, cast
 
 CAPACITY = 1024
@@ -139,7 +140,19 @@ class HalvingBuckets:
         for column, stored in zip(found._columns(), columns, strict=True):
             values = array(column.typecode, stored)
             column.extend(compress(values, counts) if 0 in counts else values)
+        if not found._hold_together():
+            raise ValueError(f"{len(found)} buckets hold what no runs report")
         return found
+
+    def _hold_together(self) -> bool:
+        """Whether the buckets lie side by side in their order, and hold numbers that can be."""
+        places = [step >> self._shift for step in self._steps]
+        return (
+            all(map(lt, [-1, *places], [*places, self.capacity]))
+            and min(self._counts, default=1) > 0
+            and all(math.isfinite(sum(column)) for column in self.columns()[1])
+            and all(map(le, self._lows, self._highs))
+        )
 
     def columns(self) -> "tuple[tuple[array[int], ...], tuple[array[float], ...]]":
         """What is kept of each bucket that has values, (buckets,) each.

@@ -8,7 +8,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, compress
-from math import isnan, nan
+from math import isfinite, nan
 from typing import NamedTuple, TypeVar
 
 from tuilab.store.records import NewPoint, Point
@@ -113,8 +113,13 @@ def unpack(data: bytes, count: int) -> Columns:
     size = _BYTES * count
     if count < 1 or len(data) != size * len(Columns._fields):
         raise ValueError(f"{len(data)} bytes are not {count} points")
-    runs, steps, *losses = (data[start : start + size] for start in range(0, len(data), size))
-    return Columns(_filled(array("q"), runs), _filled(array("q"), steps), *(_filled(array("d"), one) for one in losses))
+    ints, floats = data[: 2 * size], data[2 * size :]
+    runs, steps = (_filled(array("q"), ints[start : start + size]) for start in (0, size))
+    if min(steps) < 0:
+        raise ValueError(f"there is no step {min(steps)}")
+    return Columns(
+        runs, steps, *(_filled(array("d"), floats[start : start + size]) for start in range(0, 3 * size, size))
+    )
 
 
 def _filled(column: _Column, data: bytes) -> _Column:
@@ -166,8 +171,8 @@ def points_of(first: int, columns: Columns) -> Iterator[Point]:
 
 
 def _with_none(column: "array[float]") -> Sequence[float | None]:
-    """The column with None for NaN; a sum that is not NaN says that there is none."""
-    return [None if isnan(value) else value for value in column] if isnan(sum(column)) else column
+    """The column with None for what is not finite; a finite sum says that all is."""
+    return column if isfinite(sum(column)) else [value if isfinite(value) else None for value in column]
 
 
 def pack_rows(connection: sqlite3.Connection) -> None:

@@ -11,7 +11,7 @@ from tuilab.spec.probes import Probes
 from tuilab.spec.task import TaskFacts, facts
 from tuilab.store.reader import Reader
 from tuilab.store.records import DIVERGED, ExperimentRecord, Phase, Point, RunRecord, Status, by_hand
-from tuilab.store.schema import damaged
+from tuilab.store.schema import StoreDamagedError
 
 POINTS_AT_ONCE = 50_000
 """Points that are read in one query."""
@@ -91,7 +91,7 @@ def tuned_rates(runs: Iterable[RunRecord]) -> tuple[TunedRate, ...]:
 
 
 def read_whole(reader: Reader, record: ExperimentRecord) -> tuple[list[RunRecord], list[Point]]:
-    """Every run and every point of an experiment, each point of one of the runs, each run of one of the candidates.
+    """Every run and every point of an experiment, each point of one of the runs.
 
     Raises:
         StoreError: when the store cannot be read, or does not hold together because it is damaged.
@@ -102,9 +102,9 @@ def read_whole(reader: Reader, record: ExperimentRecord) -> tuple[list[RunRecord
     runs = reader.runs(record.id)
     strays = {point.run for point in points} - {run.id for run in runs}
     if strays:
-        raise damaged(reader.path, f"experiment {record.id} has points of a run {min(strays)} that it has not")
-    if any(not 0 <= run.candidate < len(record.comparison.candidates) for run in runs):
-        raise damaged(reader.path, f"experiment {record.id} has runs of a candidate that it has not")
+        raise StoreDamagedError(
+            reader.path, f"experiment {record.id} has points of a run {min(strays)} that it has not"
+        )
     return runs, points
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from itertools import islice
+from json import JSONDecodeError
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,12 +25,14 @@ from tuilab.store.rows import (
     LOST_MESSAGE,
     SELECT_EXPERIMENTS,
     SELECT_RUNS,
+    ExperimentRow,
     comparison_from_text,
     experiment_record,
+    experiment_row,
     result_from_text,
     run_record,
 )
-from tuilab.store.schema import MIGRATIONS, StoreError, connect, create, readable, told, version_of
+from tuilab.store.schema import MIGRATIONS, StoreDamagedError, StoreError, connect, create, readable, told, version_of
 
 LAUNCH_SECONDS = 8.0
 """How long a runner that was not born with its experiment's lock, a standby, may take until it holds it."""
@@ -74,7 +77,7 @@ class Reader:
         with self._turn:
             for row in self._query(SELECT_EXPERIMENTS + " ORDER BY number DESC"):
                 try:
-                    records.append(self._record(row))
+                    records.append(self._record(self._checked(row)))
                 except StoreError:
                     continue
         return records
@@ -121,12 +124,18 @@ class Reader:
         return record
 
     def runs(self, identity: str) -> list[RunRecord]:
-        """Every run of the experiment, in the order in which they were planned."""
+        """Every run of the experiment, each of one of its candidates, in the order in which they were planned."""
         with self._turn:
-            number = self._number(identity)
-            rows = self._query(SELECT_RUNS + " WHERE experiment = ? ORDER BY id", (number,))
-        with readable(self.path):
-            return [run_record(row) for row in rows]
+            known = self._row(identity)
+            if known is None:
+                return []
+            rows = self._query(SELECT_RUNS + " WHERE experiment = ? ORDER BY id", (known.number,))
+            with readable(self.path):
+                width = len(self._comparison(known).candidates)
+                runs = [run_record(row) for row in rows]
+                if any(run.candidate >= width for run in runs):
+                    raise ValueError(f"experiment {identity} has runs of a candidate that it has not")
+                return runs
 
     def points(self, identity: str, after: int = 0, limit: int = 50_000) -> list[Point]:
         """At most ``limit`` points of the experiment beyond rowid ``after``, in the order in which they came."""
@@ -176,12 +185,34 @@ class Reader:
         """The device that was asked for: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
         with self._turn:
             rows = self._query("SELECT wanted_device FROM experiments WHERE id = ?", (identity,))
-        return rows[0]["wanted_device"] if rows else "auto"
+        with readable(self.path):
+            return printable(rows[0]["wanted_device"]) if rows else "auto"
 
     def acknowledged(self, command: int) -> bool:
         """Whether the runner has taken note of the command with this id."""
         with self._turn:
             return bool(self._query("SELECT 1 FROM commands WHERE id = ? AND acknowledged IS NOT NULL", (command,)))
+
+    def check(self) -> None:
+        """Read everything that there is, but what only another version of tuilab knows.
+
+        Raises:
+            StoreDamagedError: when something stands there that cannot be.
+            StoreError: when the store cannot be read at all.
+
+        """
+        for (identity,) in self._query("SELECT id FROM experiments ORDER BY number"):
+            try:
+                self.experiment(identity)
+            except StoreDamagedError:
+                raise
+            except StoreError:
+                continue
+            self.runs(identity)
+            self.curves(identity)
+            self.last_steps(identity)
+            self.environment(identity)
+            self.wanted_device(identity)
 
     def version(self) -> int:
         """A number that changes when another connection has written; cheap enough to ask ten times a second.
@@ -227,58 +258,60 @@ class Reader:
         rows = self._query("SELECT number FROM experiments WHERE id = ?", (identity,))
         return rows[0]["number"] if rows else 0
 
-    def _row(self, identity: str) -> sqlite3.Row | None:
+    def _row(self, identity: str) -> ExperimentRow | None:
         rows = self._query(SELECT_EXPERIMENTS + " WHERE id = ?", (identity,))
-        return rows[0] if rows else None
+        return self._checked(rows[0]) if rows else None
 
-    def _record(self, row: sqlite3.Row) -> ExperimentRecord:
-        identity = row["id"]
+    def _checked(self, row: sqlite3.Row) -> ExperimentRow:
+        with readable(self.path):
+            return experiment_row(row)
+
+    def _record(self, row: ExperimentRow) -> ExperimentRecord:
+        if self._vanished(row):
+            # A runner writes its last word and then lets go of its lock: what was read before may be out of date.
+            row = self._row(row.id) or row
         try:
-            if self._vanished(row):
-                # A runner writes its last word and then lets go of its lock: what was read before may be out of date.
-                row = self._row(identity) or row
             status, message = self._state(row)
             return experiment_record(row, self._comparison(row), self._result(row), status, message)
+        except JSONDecodeError as error:
+            raise StoreDamagedError(self.path, error) from error
         except (ValueError, TypeError) as error:
             raise StoreError(
-                f"experiment {identity} was written by a version of tuilab that this one does not understand;"
+                f"experiment {row.id} was written by a version of tuilab that this one does not understand;"
                 " update tuilab"
             ) from error
 
-    def _state(self, row: sqlite3.Row) -> tuple[Status, str]:
+    def _state(self, row: ExperimentRow) -> tuple[Status, str]:
         """Status and message: as the store has them, as a note has them that a runner left, or those of a lost one."""
-        status = Status(row["status"])
-        if status.ended:
-            return status, row["message"]
-        note = read_note(experiment_lock(self.home, row["id"]))
+        if row.status.ended:
+            return row.status, row.message
+        note = read_note(experiment_lock(self.home, row.id))
         if not self._vanished(row):
-            return status, note or row["message"]
+            return row.status, note or row.message
         if note.startswith(LAST_WORD):
             return Status.FAILED, note.removeprefix(LAST_WORD)
         return Status.LOST, LOST_MESSAGE
 
-    def _comparison(self, row: sqlite3.Row) -> Comparison:
-        text = row["comparison"]
-        known = self._comparisons.get(row["id"])
+    def _comparison(self, row: ExperimentRow) -> Comparison:
+        text = row.comparison
+        known = self._comparisons.get(row.id)
         if known is None or known[0] != text:
-            known = self._comparisons[row["id"]] = (text, comparison_from_text(text))
+            known = self._comparisons[row.id] = (text, comparison_from_text(text))
         return known[1]
 
-    def _result(self, row: sqlite3.Row) -> Result | None:
-        text = row["result"]
+    def _result(self, row: ExperimentRow) -> Result | None:
+        text = row.result
         if text is None:
             return None
-        known = self._results.get(row["id"])
+        known = self._results.get(row.id)
         if known is None or known[0] != text:
-            known = self._results[row["id"]] = (text, result_from_text(text))
+            known = self._results[row.id] = (text, result_from_text(text))
         return known[1]
 
-    def _vanished(self, row: sqlite3.Row) -> bool:
+    def _vanished(self, row: ExperimentRow) -> bool:
         """Whether the experiment needs a runner and has none."""
-        if Status(row["status"]).ended:
+        if row.status.ended:
             return False
-        if row["claimed"] is None:
-            launched = row["launched"]
-            if launched is None or abs(time.time() - launched) < LAUNCH_SECONDS:
-                return False
-        return not is_held(experiment_lock(self.home, row["id"]))
+        if row.claimed is None and (row.launched is None or abs(time.time() - row.launched) < LAUNCH_SECONDS):
+            return False
+        return not is_held(experiment_lock(self.home, row.id))

@@ -89,7 +89,11 @@ def read_curves(connection: sqlite3.Connection, number: int) -> Mapping[CurveKey
         ValueError: when what the store holds are no curves.
 
     """
-    rows = connection.execute("SELECT candidate, lr, data FROM curves WHERE experiment = ?", (number,))
+    rows = connection.execute(
+        "SELECT candidate, lr, data FROM curves WHERE experiment = ? AND typeof(candidate) = 'integer'"
+        " AND typeof(lr) IN ('null', 'real')",
+        (number,),
+    )
     return {(candidate, lr): Curves.from_bytes(data) for candidate, lr, data in rows}
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 from tuilab.spec.errors import LabError
 from tuilab.store.home import lock_folder, store_file
 from tuilab.store.locks import held_in
+from tuilab.store.reader import Reader
+from tuilab.store.schema import StoreDamagedError, StoreError
 
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
 """Ends of the names of SQLite's files: the store, its log, the log's index, and the rollback journal."""
 
 
 def damage(home: Path) -> str | None:
-    """What SQLite finds wrong with the lab's store; None where it is whole, or there is none."""
+    """What is wrong with the lab's store, its pages or what stands there; None where it is whole, or there is none."""
     path = store_file(home)
     if not path.exists():
         return None
@@ -23,7 +25,14 @@ def damage(home: Path) -> str | None:
             found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.Error as error:
         return str(error)
-    return None if found == "ok" else " ".join(found.split())
+    if found != "ok":
+        return " ".join(found.split())
+    with Reader(home) as reader, suppress(StoreError):
+        try:
+            reader.check()
+        except StoreDamagedError as error:
+            return error.found
+    return None
 
 
 def set_aside(home: Path) -> Path:

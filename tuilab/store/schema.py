@@ -106,6 +106,7 @@ MIGRATIONS: tuple[tuple[Statement, ...], ...] = (
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "smbfs", "afpfs", "9p", "ceph", "lustre", "gpfs", "beegfs", "fuse.sshfs")
 
 
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
 
 
@@ -122,6 +123,21 @@ class StoreError(LabError):
         self.passing = passing
 
 
+class StoreDamagedError(StoreError):
+    """Something stands in the store that cannot be.
+
+    Attributes:
+        found: what that is.
+
+    """
+
+    def __init__(self, path: Path, found: object) -> None:
+        super().__init__(
+            f"the store {path} is damaged ({found}); tuilab doctor --set-aside renames it, and a new one is made"
+        )
+        self.found = str(found)
+
+
 @contextmanager
 def told(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into sentences.
@@ -133,9 +149,11 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if _code(error) in _DAMAGED:
+            raise StoreDamagedError(path, error) from error
         raise StoreError(_sentence(path, error), passing=_code(error) in _PASSING) from error
     except UnicodeDecodeError as error:
-        raise damaged(path, error) from error
+        raise StoreDamagedError(path, error) from error
 
 
 @contextmanager
@@ -149,16 +167,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise damaged(path, error) from error
-
-
-def damaged(path: Path, found: object) -> StoreError:
-    """The error for a store in which something was found that cannot be."""
-    return StoreError(_damaged(path, found))
-
-
-def _damaged(path: Path, found: object) -> str:
-    return f"the store {path} is damaged ({found}); tuilab doctor --set-aside renames it, and a new one is made"
+        raise StoreDamagedError(path, error) from error
 
 
 def _code(error: sqlite3.Error) -> int:
@@ -173,8 +182,6 @@ def _sentence(path: Path, error: sqlite3.Error) -> str:
             return f"the disk is full: the store {path} cannot grow; free some space"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return f"the store {path} has been locked by another process for {BUSY_SECONDS:.0f} s; try again"
-        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
-            return _damaged(path, error)
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return f"the store {path} cannot be opened for writing; check the permissions of its folder"
         case _:

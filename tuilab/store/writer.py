@@ -42,7 +42,7 @@ from tuilab.store.rows import (
     result_to_text,
     run_values,
 )
-from tuilab.store.schema import create, told
+from tuilab.store.schema import create, readable, told
 
 if TYPE_CHECKING:
     from tuilab.analysis.result import Result
@@ -92,7 +92,7 @@ class Writer:
         """
         text = comparison_to_text(comparison)
         with self._transaction() as connection:
-            newest = connection.execute("SELECT max(id) FROM experiments").fetchone()[0]
+            newest = connection.execute("SELECT max(id) FROM experiments WHERE typeof(id) = 'text'").fetchone()[0]
             identity = new_id(newest)
             connection.execute(
                 "INSERT INTO experiments (id, comparison, source, wanted_device, status, created)"
@@ -170,7 +170,8 @@ class Writer:
             values: dict[str, float | str] = {"number": number, "now": now}
             if seeds:
                 row = connection.execute("SELECT comparison FROM experiments WHERE number = ?", (number,)).fetchone()
-                after = more_seeds(comparison_from_text(row[0]), seeds)
+                with readable(self.path):
+                    after = more_seeds(comparison_from_text(row[0]), seeds)
                 values |= {"seeds": seeds, "comparison": comparison_to_text(after)}
             requeued = connection.execute(statement, values).rowcount == 1
             if requeued:
@@ -247,7 +248,8 @@ class Writer:
                 " WHERE e.id = ? AND c.acknowledged IS NULL ORDER BY c.id",
                 (experiment,),
             ).fetchall()
-        return [SentCommand(identity, Command(command), Order(*order)) for identity, command, *order in rows]
+        with readable(self.path):
+            return [SentCommand(identity, Command(command), Order(*order)) for identity, command, *order in rows]
 
     def acknowledge(self, command: SentCommand) -> None:
         """Note that the runner obeys the command."""

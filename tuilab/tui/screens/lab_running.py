@@ -54,13 +54,13 @@ class LabRunning(LabEvidence):
             return
         moment = time.monotonic()
         since = moment - self._painted
-        version = self.lab.reader.version()
-        fresh = version != self._version or self._more or since > _SURE_SECONDS
-        if not now and (since < (POLL_SECONDS if self._more else self._pace) or not fresh):
-            return
-        self._version, self._painted = version, moment
         reader, identity = self.lab.reader, self.live.experiment.id
         try:
+            version = reader.version()
+            fresh = version != self._version or self._more or since > _SURE_SECONDS
+            if not now and (since < (POLL_SECONDS if self._more else self._pace) or not fresh):
+                return
+            self._version, self._painted = version, moment
             record = reader.experiment(identity)
             state = self.live if self.live.last_rowid else restored(self.live, *reader.curves(identity))
             points = reader.points(identity, state.last_rowid, _ROWS_A_LOOK)
