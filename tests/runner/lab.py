@@ -91,7 +91,7 @@ class Lab:
 
     def processes(self, identity: str) -> list[psutil.Process]:
         """The experiment's runner with its engines."""
-        return family(identity)
+        return family(str(self.home), identity)
 
     def runs(self, identity: str, phase: Phase, candidate: int = 0) -> list[RunRecord]:
         return [run for run in self.reader.runs(identity) if (run.phase, run.candidate) == (phase, candidate)]
@@ -110,16 +110,16 @@ class Lab:
                 process.kill()
 
 
-def family(mark: str) -> list[psutil.Process]:
-    """Living runners with ``mark`` among their arguments, each followed by its children."""
-    return [member for runner in _runners(mark) for member in (runner, *_children(runner))]
+def family(*marks: str) -> list[psutil.Process]:
+    """Living runners with all of ``marks`` among their arguments, each followed by its children."""
+    return [member for runner in _runners({*marks}) for member in (runner, *_children(runner))]
 
 
-def _runners(mark: str) -> Iterator[psutil.Process]:
+def _runners(marks: set[str]) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             arguments = process.cmdline()
-            if "tuilab.runner" in arguments and mark in arguments and process.status() != psutil.STATUS_ZOMBIE:
+            if marks | {"tuilab.runner"} <= {*arguments} and process.status() != psutil.STATUS_ZOMBIE:
                 yield process
 
 

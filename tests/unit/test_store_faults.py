@@ -108,6 +108,31 @@ def test_an_experiment_that_has_ended_needs_no_runner(tmp_path):
         assert reader.find(identity).status is Status.FINISHED
 
 
+@pytest.mark.parametrize("look", range(4))
+def test_a_runner_that_ends_while_it_is_looked_for_is_not_lost(tmp_path, monkeypatch, look):
+    looks = 0
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        identity = writer.create_experiment(COMPARISON)
+        lock = FileLock(experiment_lock(tmp_path, identity))
+        assert lock.acquire()
+        assert writer.claim(identity)
+        writer.write(identity, progress=Progress(Status.RUNNING))
+
+        def end_meanwhile(path: Path) -> bool:
+            nonlocal looks
+            held = is_held(path)
+            if looks == look:
+                writer.write(identity, progress=Progress(Status.FINISHED))
+                lock.release()
+            looks += 1
+            return held
+
+        monkeypatch.setattr("tuilab.store.reader.is_held", end_meanwhile)
+        seen = [reader.find(identity).status for _ in range(look + 2)]
+        assert set(seen) <= {Status.RUNNING, Status.FINISHED}
+        assert seen[-1] is Status.FINISHED
+
+
 def test_a_runner_that_never_comes_is_missed(tmp_path):
     with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
         identity = writer.create_experiment(COMPARISON)

@@ -267,11 +267,12 @@ class Reader:
             return experiment_row(row)
 
     def _record(self, row: ExperimentRow) -> ExperimentRecord:
-        if self._vanished(row):
-            # A runner writes its last word and then lets go of its lock: what was read before may be out of date.
-            row = self._row(row.id) or row
+        vanished = self._vanished(row)
+        while vanished and (now := self._row(row.id) or row) != row:
+            # A runner writes its last word and then lets go of its lock: what was read before it did is out of date.
+            row, vanished = now, self._vanished(now)
         try:
-            status, message = self._state(row)
+            status, message = self._state(row, vanished=vanished)
             return experiment_record(row, self._comparison(row), self._result(row), status, message)
         except JSONDecodeError as error:
             raise StoreDamagedError(self.path, error) from error
@@ -281,12 +282,12 @@ class Reader:
                 " update tuilab"
             ) from error
 
-    def _state(self, row: ExperimentRow) -> tuple[Status, str]:
+    def _state(self, row: ExperimentRow, *, vanished: bool) -> tuple[Status, str]:
         """Status and message: as the store has them, as a note has them that a runner left, or those of a lost one."""
         if row.status.ended:
             return row.status, row.message
         note = read_note(experiment_lock(self.home, row.id))
-        if not self._vanished(row):
+        if not vanished:
             return row.status, note or row.message
         if note.startswith(LAST_WORD):
             return Status.FAILED, note.removeprefix(LAST_WORD)
