@@ -61,6 +61,14 @@ def test_one_run_is_stopped_and_the_others_go_on(lab):
     assert not any("Changed by hand" in caveat for caveat in record.result.caveats)
 
 
+def test_what_has_not_begun_cannot_be_changed(lab):
+    identity = lab.create()
+    with pytest.raises(LabError, match=f"experiment {identity} has not begun: nothing of it trains yet"):
+        client.set_lr(lab.home, identity, 0.1)
+    with pytest.raises(LabError, match=f"experiment {identity} has not begun: nothing of it trains yet"):
+        client.set_steps(lab.home, identity, 100)
+
+
 def test_a_run_that_waits_is_stopped_before_it_begins(lab):
     identity = lab.start("--pace", 0.02)
     until(lambda: len(lab.reader.runs(identity)) >= 9, "both candidates are planned")

@@ -50,7 +50,7 @@ def test_a_log_names_versions_seeds_and_device(lab):
     log = lab.log(identity)
     assert "a comparison for the runner; seed 0, device cpu" in log
     assert "torch: none" in log
-    assert "candidate 1, seeds 0, 1, 2" in log
+    assert "candidate A, seeds 0, 1, 2" in log
     with Writer(lab.home) as writer:
         writer.delete(identity)
     assert log_files(lab.home, identity) == ()

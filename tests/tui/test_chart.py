@@ -1,6 +1,7 @@
 """The chart widget on a screen, and what repainting it sends."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import accumulate, combinations, pairwise
 
 import pyte
@@ -15,6 +16,7 @@ from textual.screen import Screen
 
 from tests.tui.live_values import experiment, final_points, final_runs, tuning_points, tuning_runs
 from tests.tui.screen_text import assert_golden, screen_text
+from tuilab.store.records import Status
 from tuilab.tui.canvas import Glyphs, Row
 from tuilab.tui.charts import loss_chart, metric_chart
 from tuilab.tui.drawing import Drawing
@@ -96,6 +98,18 @@ async def test_a_chart_without_points_says_so():
     async with app.run_test(size=(40, 8)):
         assert "no points yet" in screen_text(app)
         assert "Eval loss" in screen_text(app)
+
+
+async def test_a_chart_that_will_have_no_points_says_why():
+    failed = replace(
+        experiment(), status=Status.FAILED, message="there is no CUDA device on this 機 machine; take the CPU"
+    )
+    app = ChartApp(loss_chart(empty(failed)))
+    async with app.run_test(size=(40, 8)):
+        shown = screen_text(app)
+        assert "no points yet" not in shown
+        assert "there is no CUDA device on this" in shown
+        assert "machine; take the CPU" in shown
 
 
 async def test_the_chart_follows_data_glyphs_and_size():

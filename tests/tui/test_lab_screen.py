@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.lab_store import bench_stacks, lab_of, opened, preset_file, record
+from tests.tui.lab_store import bench_stacks, lab_of, notices, opened, preset_file, record
 from tests.tui.live_values import COMPARISON
 from tests.tui.screen_text import assert_golden, screen_text
 from tuilab.store.reader import Reader
@@ -224,3 +224,17 @@ async def test_plain_terminals_get_nothing_but_ascii(tmp_path: Path, size: tuple
             await pilot.pause()
             shown = screen_text(app)
             assert shown.isascii(), sorted({c for c in shown if not c.isascii()})
+
+
+async def test_whoever_watches_is_told_why_an_experiment_ends_before_its_time(tmp_path: Path) -> None:
+    identity = record(tmp_path, Status.RUNNING, part=0.4)
+    async with opened(tmp_path, attach=identity) as (app, pilot):
+        from tuilab.store.records import Progress
+        from tuilab.store.writer import Writer
+
+        reason = "the disk is full, and what waits in memory finds no room there any more; free some space"
+        with Writer(tmp_path) as writer:
+            writer.write(identity, progress=Progress(Status.FAILED, reason, 1000.0, 1010.0, "cpu"))
+        lab_of(app).look(now=True)
+        await pilot.pause()
+        assert reason in notices(app)

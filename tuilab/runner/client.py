@@ -18,7 +18,7 @@ from tuilab.spec.seeds import more_seeds
 from tuilab.store.home import experiment_lock, log_file, log_folder, make_home
 from tuilab.store.locks import FileLock
 from tuilab.store.reader import Reader
-from tuilab.store.records import Command, ExperimentRecord, Order
+from tuilab.store.records import Command, ExperimentRecord, Order, Status
 from tuilab.store.writer import NOTHING_MORE, Writer
 
 Tell: TypeAlias = Callable[[Path, str], None]
@@ -321,6 +321,10 @@ def set_steps(home: Path, experiment: str, steps: int, candidate: int | None = N
 
 
 def _order(home: Path, experiment: str, command: Command, order: Order) -> None:
+    with Reader(home) as reader:
+        record = reader.experiment(experiment)
+    if record is not None and record.status is Status.QUEUED and command is not Command.STOP_RUN:
+        raise LabError(f"experiment {experiment} has not begun: nothing of it trains yet that could be changed")
     with Writer(home) as writer:
         if not _tell(home, writer, experiment, command, order):
             raise LabError(f"experiment {experiment} does not run: there is nothing to change")

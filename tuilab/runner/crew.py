@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tuilab.runner.engines import Death, EnginePool, EngineProcess
 from tuilab.runner.slots import Slot, Slots
+from tuilab.spec.comparison import LETTERS
 from tuilab.spec.errors import LabError
 from tuilab.spec.protocol import PauseGroup, Replica, StopGroup, TrainGroup
 
@@ -263,12 +264,12 @@ class Crew:
         self.tasks.append(task)
         engine.send(self._request(task.group, job, slot.device))
         log.info(
-            "group %d: %d runs on %s, %s; candidate %d, seeds %s",
+            "group %d: %d runs on %s, %s; candidate %s, seeds %s",
             task.group,
             len(job.replicas),
             engine.name,
             slot.device,
-            job.candidate + 1,
+            LETTERS[job.candidate],
             ", ".join(str(seed) for seed in sorted({replica.seed_index for replica in job.replicas})),
         )
         return task

@@ -9,7 +9,7 @@ from tuilab.spec.training import Loss
 from tuilab.store.curves import Curves
 from tuilab.store.records import Phase
 from tuilab.tui.live import LiveState
-from tuilab.tui.plot import ChartData, Series, SeriesKind
+from tuilab.tui.plot import NO_POINTS, ChartData, Series, SeriesKind
 
 _LOSSES = {
     Loss.CROSS_ENTROPY: "cross-entropy",
@@ -44,6 +44,7 @@ def loss_chart(state: LiveState, *, log_y: bool = True, train: bool = True, band
         unit=_loss_name(state),
         note=_note(series, band, changed=_marks(state)),
         marks=_marks(state),
+        empty=_empty(state),
     )
 
 
@@ -52,8 +53,20 @@ def metric_chart(state: LiveState, *, log_y: bool = False, band: Band = "interva
     band = _band(state, band)
     series, marks = _series(state, _metric, SeriesKind.EVAL, log_y, band), _marks(state)
     return ChartData(
-        _metric_name(state), series, _x_max(state), log_y, note=_note(series, band, changed=marks), marks=marks
+        title=_metric_name(state),
+        series=series,
+        x_max=_x_max(state),
+        log_y=log_y,
+        note=_note(series, band, changed=marks),
+        marks=marks,
+        empty=_empty(state),
     )
+
+
+def _empty(state: LiveState) -> str:
+    """What stands in the place of the curves: why there will be none, or that there are none yet."""
+    experiment = state.experiment
+    return experiment.message if experiment.status.ended and experiment.message else NO_POINTS
 
 
 def _band(state: LiveState, wanted: Band) -> Band:

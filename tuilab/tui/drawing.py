@@ -7,14 +7,24 @@ from tuilab.tui.axes import Axes, frame_of, plane_of
 from tuilab.tui.canvas import Canvas, Glyphs, Ink, Row, ink
 from tuilab.tui.growth import Growth
 from tuilab.tui.letters import End, write_letters
-from tuilab.tui.plot import ChartData, Series, SeriesKind
+from tuilab.tui.lines import cell_width
+from tuilab.tui.plot import NO_POINTS, ChartData, Series, SeriesKind
 from tuilab.tui.scales import Scale, fit_samples, thinned
 from tuilab.tui.traces import Trace
 
-_EMPTY = "no points yet"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _DOTTED = 3
 """A dotted line shows every how-manieth dot column."""
+
+
+def _write_instead(canvas: Canvas, text: str) -> None:
+    """Put a sentence into the middle of a canvas, without the characters that take two cells, which it cannot place."""
+    narrow = "".join(character for character in text if cell_width(character) == 1)
+    from textwrap import wrap as break_lines
+
+    lines = break_lines(narrow, max(8, canvas.width - 4))[: canvas.height]
+    for row, line in enumerate(lines, (canvas.height - len(lines)) // 2):
+        canvas.write((canvas.width - len(line)) // 2, row, line, Ink.LABEL)
 
 
 class Drawing:
@@ -54,7 +64,8 @@ class Drawing:
         shown = self._follow(data)
         if not shown or data is None or width < 8 or height < 2:
             canvas = Canvas(width, height, glyphs)
-            canvas.write((width - len(_EMPTY)) // 2, (height - 1) // 2, _EMPTY if not shown else "", Ink.LABEL)
+            if not shown:
+                _write_instead(canvas, NO_POINTS if data is None else data.empty)
             return canvas.rows()
         setting = _Setting(
             width, height, glyphs, scale or self.fitting(data) or Scale(0.0, 1.0), data.x_max, data.marks

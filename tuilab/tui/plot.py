@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+NO_POINTS = "no points yet"
+
 
 class SeriesKind(Enum):
     """What a curve shows, and so how strongly it is drawn."""
@@ -53,6 +55,7 @@ class ChartData:
         unit: of the y axis; empty without one.
         note: a few words on how to read it, for the lower border.
         marks: steps at which somebody changed runs by hand, marked on the x axis.
+        empty: what stands in the place of the curves while there are none.
 
     """
 
@@ -63,3 +66,4 @@ class ChartData:
     unit: str = ""
     note: str = ""
     marks: tuple[int, ...] = ()
+    empty: str = NO_POINTS

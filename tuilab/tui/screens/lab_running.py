@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError
-from tuilab.store.records import Status
+from tuilab.store.records import ExperimentRecord, Status
 from tuilab.tui.background import in_background
 from tuilab.tui.bench import kept
 from tuilab.tui.live import empty, reduce, restored
@@ -79,7 +79,13 @@ class LabRunning(LabEvidence):
         self.live = reduce(state, record, runs, points)
         self._obey_clock()
         if ran and not self.running:
+            self._say_why_it_ended(record)
             self.lab.warm_up()
+
+    def _say_why_it_ended(self, record: ExperimentRecord) -> None:
+        """Tell whoever watches why an experiment ends before its time: the table's border may have no room for it."""
+        if record.message and record.status in (Status.FAILED, Status.LOST):
+            self.notify(record.message, severity="error", title=f"The experiment is {record.status.value}")
 
     def _report_to_strip(self) -> None:
         """Tell the strip whether something trains, and how fast."""
