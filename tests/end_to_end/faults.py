@@ -54,6 +54,7 @@ class Outcome:
         twice: points that are there more than once.
         waited: longest time without a change that was due, in seconds.
         status: in the end.
+        message: of the experiment, in the end.
 
     """
 
@@ -62,6 +63,7 @@ class Outcome:
     twice: int
     waited: float
     status: Status
+    message: str
 
     @property
     def good(self) -> bool:
@@ -280,4 +282,5 @@ def concluded(lab: Lab, identity: str, before: list[Point], waited: float = 0.0)
         twice=len(steps) - len(set(steps)),
         waited=waited,
         status=record.status,
+        message=record.message,
     )

@@ -1,5 +1,6 @@
 """Device slots are shared by experiments, one group at a time on each."""
 
+import errno
 import os
 
 import pytest
@@ -114,6 +115,21 @@ def test_a_group_goes_on_where_it_began(home):
     assert found
     assert found.device == "cuda:1"
     assert gpus.take("cuda:1") is None
+
+
+def test_a_disk_too_full_for_a_lock_is_waited_for(home, monkeypatch):
+    monkeypatch.setattr(slots_module, "HOLD_SECONDS", 0.0)
+    own = slots(home)
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tuilab.store.locks.os.open", full)
+        own.hold(2)
+        assert own.held == 0
+    own.hold(2)
+    assert own.held == 2
 
 
 def test_a_gpu_and_a_core_are_different_slots(home):

@@ -32,14 +32,15 @@ class Place:
         clock = time.monotonic()
         if self._lock.held:
             if clock - self._signed > _SIGN_SECONDS:
-                os.utime(self._lock.path)
+                with suppress(OSError):
+                    os.utime(self._lock.path)
                 self._signed = clock
             return
-        if self._lock.acquire():
-            # What cannot be written on a full disk costs a place in the queue, never the experiment.
-            with suppress(OSError):
+        # What cannot be written on a full disk costs a place in the queue, never the experiment.
+        with suppress(OSError):
+            if self._lock.acquire():
+                self._signed = clock
                 self._lock.path.write_text(" ".join(slots), encoding="ascii")
-            self._signed = clock
 
     def leave(self) -> None:
         """Wait no longer."""

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
 from tuilab.runner.queue import Place
@@ -109,7 +110,12 @@ class Slots:
             theirs = frozenset[str]().union(*before.values())
             for slot in self._slots:
                 if self.held < wanted and slot.name not in theirs:
-                    slot.lock.try_acquire()
+                    try:
+                        slot.lock.try_acquire()
+                    except OSError as error:
+                        # A full disk takes no new file: the slot is looked at again later.
+                        if error.errno not in (ENOSPC, EDQUOT):
+                            raise
             own = {slot.name for slot in self._slots}
             self.behind = tuple(name for name, slots in before.items() if slots & own)
         if self.held < wanted:
