@@ -181,3 +181,39 @@ def test_the_last_word_is_a_note_where_nothing_can_be_written(lab):
     lab.writer.close()
     lab.ledger.close(hopeless=lambda: True)
     assert notes[-1] == "failed: the disk is full"
+
+
+def test_an_end_that_nobody_can_write_has_a_word_all_the_same(lab):
+    notes: list[str] = []
+    lab.ledger.tell = notes.append
+    lab.ledger.update(replace(lab.ledger.progress, status=Status.FINISHED))
+    lab.writer.close()
+    lab.ledger.close(hopeless=lambda: True)
+    assert notes[-1].startswith("failed: the last of it could not be written")
+
+
+def test_an_experiment_whose_last_points_are_given_up_has_not_finished_and_can_go_on(lab):
+    lab.writer.claim(lab.identity)
+    lab.ledger.flush(now=True)
+    lab.fill_disk()
+    lab.report(*range(5000))
+    for run in (lab.first, lab.second):
+        lab.ledger.change(replace(lab.ledger.runs[run.id], status=Status.FINISHED))
+    lab.ledger.update(replace(lab.ledger.progress, status=Status.FINISHED))
+    lab.ledger.close(hopeless=lambda: True)
+    record = lab.reader.find(lab.identity)
+    assert record.status is Status.STOPPED
+    assert "could not be written" in record.message
+    lab.fill_disk(full=False)
+    assert lab.writer.reopen(lab.identity)
+    assert [run.status for run in lab.reader.runs(lab.identity)] == [Status.QUEUED, Status.FINISHED]
+
+
+def test_a_store_that_will_never_take_the_end_is_not_waited_for(lab, monkeypatch):
+    monkeypatch.setattr(ledger_module, "UNSAVED_SECONDS", 0.0)
+    notes: list[str] = []
+    lab.ledger.tell = notes.append
+    lab.ledger.update(replace(lab.ledger.progress, status=Status.FAILED, message="it ends"))
+    lab.writer.close()
+    lab.ledger.close()
+    assert notes[-1] == "failed: it ends"

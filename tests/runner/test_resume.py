@@ -4,6 +4,7 @@ import pytest
 
 from tests.runner.lab import comparison, until
 from tuilab.runner import client
+from tuilab.spec.errors import LabError
 from tuilab.spec.training import report_steps
 from tuilab.store.home import checkpoint_folder
 from tuilab.store.records import Command, Phase, Status
@@ -126,3 +127,36 @@ def test_checkpoints_are_kept_while_they_are_good_for_something(lab):
     with Writer(lab.home) as writer:
         writer.delete(other)
     assert not checkpoint_folder(lab.home, other).exists()
+
+
+def test_an_experiment_whose_data_are_gone_is_refused_and_keeps_what_it_has_found(lab, tmp_path):
+    rows = "\n".join(f"{k % 7},{k % 5},{k % 3}" for k in range(90))
+    path = tmp_path / "data.csv"
+    path.write_text(f"x,y,t\n{rows}\n")
+    task = {"kind": "csv", "path": str(path), "target": "t"}
+    identity = lab.start("--hold", task=task, candidates=TWO)
+    until(lambda: lab.reader.points(identity), "the first point")
+    client.stop(lab.home, identity)
+    before = lab.finish(identity)
+    text = path.read_text()
+    path.unlink()
+    with pytest.raises(LabError, match=r"data\.csv"):
+        lab.resume(identity)
+    assert lab.reader.find(identity) == before
+    path.write_text(text)
+    lab.resume(identity)
+    assert lab.finish(identity).status is Status.FINISHED
+
+
+def test_what_is_about_to_stop_is_resumed_once_it_has_stopped(lab):
+    identity = lab.start("--hold")
+    until(lambda: lab.reader.points(identity), "the first point")
+    runner = lab.processes(identity)[0]
+    runner.suspend()
+    client.stop(lab.home, identity)
+    with pytest.raises(LabError, match=f"experiment {identity} is about to stop"):
+        lab.resume(identity)
+    runner.resume()
+    assert lab.finish(identity).status is Status.STOPPED
+    lab.resume(identity)
+    assert lab.finish(identity).status is Status.FINISHED

@@ -24,8 +24,8 @@ def slots(home, number=2, experiment="0000001"):
 
 def test_two_experiments_never_hold_the_same_slot(home):
     first, second = slots(home), slots(home, experiment="0000002")
-    first.hold(1)
-    second.hold(5)
+    first.hold([None] * 1)
+    second.hold([None] * 5)
     assert (first.held, second.held) == (1, 1)
     taken = first.take()
     assert taken
@@ -34,25 +34,25 @@ def test_two_experiments_never_hold_the_same_slot(home):
     taken.busy = False
     first.release_idle()
     third = slots(home)
-    third.hold(2)
+    third.hold([None] * 2)
     assert third.held == 1
 
 
 def test_who_was_created_first_is_served_first(home, monkeypatch):
     monkeypatch.setattr(slots_module, "HOLD_SECONDS", 0.0)
     running, early, late = (slots(home, 1, experiment) for experiment in ("0000001", "0000002", "0000003"))
-    running.hold(1)
-    late.hold(1)
+    running.hold([None] * 1)
+    late.hold([None] * 1)
     assert late.behind == ()
-    early.hold(1)
+    early.hold([None] * 1)
     assert waiting(home) == ("0000002", "0000003")
     running.release_all()
-    late.hold(1)
+    late.hold([None] * 1)
     assert (late.held, late.behind) == (0, ("0000002",))
-    early.hold(1)
+    early.hold([None] * 1)
     assert early.held == 1
     early.release_all()
-    late.hold(1)
+    late.hold([None] * 1)
     assert late.held == 1
     assert waiting(home) == ()
 
@@ -60,19 +60,19 @@ def test_who_was_created_first_is_served_first(home, monkeypatch):
 def test_who_is_put_first_is_served_first_and_only_once(home, monkeypatch):
     monkeypatch.setattr(slots_module, "HOLD_SECONDS", 0.0)
     running, *others = (slots(home, 1, f"000000{number}") for number in range(1, 5))
-    running.hold(1)
+    running.hold([None] * 1)
     assert not put_first(home, "0000003")
     for other in others:
-        other.hold(1)
+        other.hold([None] * 1)
     for number, mtime in (("0000003", 100), ("0000004", 200)):
         assert put_first(home, number)
         os.utime(queue_folder(home) / f"{number}.first", (mtime, mtime))
     assert waiting(home) == ("0000004", "0000003", "0000002")
     running.release_all()
     for other in others:
-        other.hold(1)
+        other.hold([None] * 1)
     assert [other.held for other in others] == [0, 0, 1]
-    running.hold(1)
+    running.hold([None] * 1)
     assert waiting(home) == ("0000003", "0000001", "0000002")
     assert [path.name for path in queue_folder(home).glob("*.first")] == ["0000003.first"]
 
@@ -80,27 +80,37 @@ def test_who_is_put_first_is_served_first_and_only_once(home, monkeypatch):
 def test_who_waits_for_other_slots_is_in_nobodys_way(home, monkeypatch):
     monkeypatch.setattr(slots_module, "HOLD_SECONDS", 0.0)
     running, early = (Slots(home, experiment, ("cuda:0",)) for experiment in ("0000001", "0000002"))
-    running.hold(1)
-    early.hold(1)
+    running.hold([None] * 1)
+    early.hold([None] * 1)
     late = slots(home, 1, "0000003")
-    late.hold(1)
+    late.hold([None] * 1)
     assert (late.held, late.behind) == (1, ())
 
 
 def test_who_waits_but_gives_no_sign_of_life_is_passed(home, monkeypatch):
     monkeypatch.setattr(slots_module, "HOLD_SECONDS", 0.0)
     running, halted, late = (slots(home, 1, experiment) for experiment in ("0000001", "0000002", "0000003"))
-    running.hold(1)
-    halted.hold(1)
+    running.hold([None] * 1)
+    halted.hold([None] * 1)
     os.utime(queue_folder(home) / "0000002", (0, 0))
     running.release_all()
-    late.hold(1)
+    late.hold([None] * 1)
     assert late.held == 1
+
+
+def test_who_was_first_and_killed_while_it_waited_is_not_first_again(home, monkeypatch):
+    monkeypatch.setattr(slots_module, "HOLD_SECONDS", 0.0)
+    running, early, late = (slots(home, 1, experiment) for experiment in ("0000001", "0000002", "0000003"))
+    running.hold([None])
+    (queue_folder(home) / "0000003.first").touch()
+    early.hold([None])
+    late.hold([None])
+    assert waiting(home) == ("0000002", "0000003")
 
 
 def test_a_busy_slot_is_not_released_while_its_group_trains(home):
     mine = slots(home)
-    mine.hold(2)
+    mine.hold([None] * 2)
     assert mine.take()
     mine.release_idle()
     assert mine.held == 1
@@ -110,7 +120,7 @@ def test_a_busy_slot_is_not_released_while_its_group_trains(home):
 
 def test_a_group_goes_on_where_it_began(home):
     gpus = Slots(home, "0000001", ("cuda:0", "cuda:1"))
-    gpus.hold(2)
+    gpus.hold([None] * 2)
     found = gpus.take("cuda:1")
     assert found
     assert found.device == "cuda:1"
@@ -126,16 +136,16 @@ def test_a_disk_too_full_for_a_lock_is_waited_for(home, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr("tuilab.store.locks.os.open", full)
-        own.hold(2)
+        own.hold([None] * 2)
         assert own.held == 0
-    own.hold(2)
+    own.hold([None] * 2)
     assert own.held == 2
 
 
 def test_a_gpu_and_a_core_are_different_slots(home):
     gpus, cpus = Slots(home, "0000001", ("cuda:0",)), slots(home, 1)
-    gpus.hold(1)
-    cpus.hold(1)
+    gpus.hold([None] * 1)
+    cpus.hold([None] * 1)
     assert (gpus.held, cpus.held) == (1, 1)
 
 

@@ -18,11 +18,11 @@ from tuilab.store.evidence import report_input
 from tuilab.store.home import store_file
 from tuilab.store.ids import ID_PATTERN, new_id
 from tuilab.store.reader import Reader
-from tuilab.store.records import Command, ExperimentRecord, NewPoint, Point
+from tuilab.store.records import Command, ExperimentRecord, NewPoint, Point, Progress, Status
 from tuilab.store.reduction import bring_up_to_date
 from tuilab.store.rescue import damage, set_aside
 from tuilab.store.rows import result_to_text
-from tuilab.store.schema import StoreDamagedError, connect
+from tuilab.store.schema import StoreDamagedError, StoreError, connect
 from tuilab.store.writer import Writer
 from tuilab.tui.live import LiveState, reduce, restored
 
@@ -210,6 +210,41 @@ def test_curves_and_points_that_are_whole_are_read_as_they_were_written() -> Non
 def test_a_damaged_id_does_not_keep_new_experiments_away() -> None:
     assert re.match(ID_PATTERN, new_id("zu zu"))
     assert new_id("zzzzzzy") == "zzzzzzz"
+
+
+def test_points_of_no_run_are_damage_but_not_those_of_an_experiment_that_was_removed_meanwhile(tmp_path: Path) -> None:
+    record = lab_of(tmp_path)
+    with closing(sqlite3.connect(store_file(tmp_path), isolation_level=None)) as connection:
+        connection.execute("DELETE FROM runs WHERE id = 5")
+    assert damage(tmp_path) == f"experiment {record.id} has points of a run 5 that it has not"
+    with Reader(tmp_path) as reader, Writer(tmp_path) as writer:
+        with pytest.raises(StoreDamagedError, match="points of a run 5"):
+            report_input(reader, record)
+        points = reader.points(record.id)
+        writer.delete(record.id)
+        with pytest.raises(LabError, match=f"there is no experiment {record.id} any more"):
+            reader.refuse_strays(record.id, {point.run for point in points}, reader.runs(record.id))
+    assert damage(tmp_path) is None
+
+
+def test_a_damaged_experiment_hides_no_other_and_is_told(tmp_path: Path) -> None:
+    record = lab_of(tmp_path)
+    put(tmp_path, "experiments", "done_steps", -1)
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        other = writer.create_experiment(ASKED)
+        unread: list[StoreError] = []
+        assert [one.id for one in reader.experiments(unread)] == [other]
+        assert len(unread) == 1
+        assert "an experiment's done_steps cannot be -1" in str(unread[0])
+        with pytest.raises(StoreDamagedError):
+            reader.find(record.id)
+
+
+def test_writing_after_damaged_points_says_that_they_are(tmp_path: Path) -> None:
+    record = recorded(tmp_path, Status.RUNNING)
+    put(tmp_path, "batches", "data", b"points")
+    with Writer(tmp_path) as writer, pytest.raises(StoreDamagedError):
+        writer.write(record.id, progress=Progress(Status.FAILED, "it ends"))
 
 
 def test_a_command_that_cannot_be_is_damage(tmp_path: Path) -> None:

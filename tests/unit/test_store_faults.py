@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tuilab.store import schema
 from tuilab.store.home import experiment_lock, make_home, store_file
 from tuilab.store.locks import LAST_WORD, FileLock, is_held, read_note
 from tuilab.store.reader import LAUNCH_SECONDS, Reader
-from tuilab.store.records import NewPoint, NewRun, Phase, Progress, Status
+from tuilab.store.records import DIVERGED, STOPPED_BY_HAND, NewPoint, NewRun, Phase, Progress, Status
 from tuilab.store.rescue import damage, set_aside
 from tuilab.store.schema import MIGRATIONS, StoreError, connect, create, migrate, version_of
 from tuilab.store.writer import Writer
@@ -227,6 +228,62 @@ def test_migrations_run_in_order_and_only_the_missing_ones(tmp_path):
     connection.close()
 
 
+def test_going_on_that_fails_leaves_the_word_of_why_it_had_ended(tmp_path):
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        identity = writer.create_experiment(COMPARISON)
+        writer.claim(identity)
+        writer.write(identity, progress=Progress(Status.RUNNING))
+        lock = FileLock(experiment_lock(tmp_path, identity))
+        assert lock.acquire()
+        lock.note(f"{LAST_WORD}the disk is full")
+        lock.release()
+        with pytest.raises(LabError):
+            writer.add_seeds(identity, 10**9)
+        record = reader.find(identity)
+        assert (record.status, record.message) == (Status.FAILED, "the disk is full")
+        assert writer.reopen(identity)
+        record = reader.find(identity)
+        assert (record.status, record.message) == (Status.QUEUED, "")
+
+
+def test_an_experiment_that_is_about_to_be_launched_is_missed_when_its_runner_does_not_come(tmp_path, monkeypatch):
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        identity = writer.create_experiment(COMPARISON, launch=True)
+        assert reader.find(identity).status is Status.QUEUED
+        monkeypatch.setattr("tuilab.store.reader.LAUNCH_SECONDS", 0.0)
+        assert reader.find(identity).status is Status.LOST
+        assert writer.reopen(identity)
+
+
+def test_an_experiment_that_fails_before_it_goes_on_keeps_what_it_has_found(tmp_path):
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        identity = writer.create_experiment(COMPARISON)
+        writer.claim(identity)
+        writer.write(identity, progress=Progress(Status.STOPPED, "", 1000.0, 1010.0, "cpu", 200, 150))
+        writer.fail(identity, "its file is gone")
+        record = reader.find(identity)
+        assert (record.status, record.message) == (Status.FAILED, "its file is gone")
+        assert (record.started, record.device, record.planned_steps, record.done_steps) == (1000.0, "cpu", 200, 150)
+
+
+def test_what_a_person_has_ended_stays_ended_when_the_others_go_on(tmp_path):
+    with Writer(tmp_path) as writer, Reader(tmp_path) as reader:
+        identity = writer.create_experiment(COMPARISON)
+        writer.claim(identity)
+        runs = writer.add_runs(identity, [NewRun(0, Phase.FINAL, seed, 0.1) for seed in range(4)])
+        ends = [
+            (Status.STOPPED, f"{STOPPED_BY_HAND} at step 3"),
+            (Status.STOPPED, ""),
+            (Status.FAILED, f"{DIVERGED}: its loss is not finite"),
+            (Status.FINISHED, ""),
+        ]
+        ended = [replace(run, status=status, reason=why) for run, (status, why) in zip(runs, ends, strict=True)]
+        writer.write(identity, runs=ended, progress=Progress(Status.STOPPED))
+        assert writer.reopen(identity)
+        again = [Status.STOPPED, Status.QUEUED, Status.FAILED, Status.FINISHED]
+        assert [run.status for run in reader.runs(identity)] == again
+
+
 def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path):
     path = store_file(tmp_path)
     create(path).close()
@@ -321,6 +378,35 @@ def test_a_store_that_is_whole_or_in_use_is_not_set_aside(tmp_path):
     with pytest.raises(LabError, match=f"is in use by {identity}; stop what runs"):
         set_aside(tmp_path)
     lock.release()
+
+
+def test_a_store_that_cannot_be_read_for_another_reason_is_not_damaged(tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "on_network", lambda path: True)
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.0)
+    with Writer(tmp_path) as writer:
+        writer.create_experiment(COMPARISON)
+    blocker = sqlite3.connect(store_file(tmp_path), isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    for ask in (damage, set_aside):
+        with pytest.raises(StoreError, match="locked by another process"):
+            ask(tmp_path)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert damage(tmp_path) is None
+    with connect(store_file(tmp_path)) as connection:
+        connection.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
+    connection.close()
+    with pytest.raises(StoreError, match="was written by a newer tuilab"):
+        set_aside(tmp_path)
+
+
+def test_a_store_without_one_of_its_tables_is_damaged(tmp_path):
+    with Writer(tmp_path) as writer:
+        writer.create_experiment(COMPARISON)
+    with connect(store_file(tmp_path)) as connection:
+        connection.execute("DROP TABLE curves")
+    connection.close()
+    assert damage(tmp_path) == "no such table: curves"
 
 
 def flipped(content, generator):

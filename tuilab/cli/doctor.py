@@ -18,6 +18,7 @@ from pathlib import Path
 from tuilab import __version__
 from tuilab.cli.output import Json, print_json, say
 from tuilab.runner.resources import Monitor, strip
+from tuilab.spec.errors import LabError
 from tuilab.store.home import lab_home, store_file
 from tuilab.store.rescue import damage, set_aside
 from tuilab.store.schema import on_network
@@ -120,7 +121,10 @@ def _lab(home: Path) -> dict[str, Json]:
 def _check(home: Path) -> str:
     if not store_file(home).exists():
         return "nothing to check"
-    found = damage(home)
+    try:
+        found = damage(home)
+    except LabError as error:
+        return f"cannot be checked: {error}"
     return "ok" if found is None else f"damaged: {found}; tuilab doctor --set-aside renames it, and a new one is made"
 
 

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuilab.cli.output import Json, is_terminal, print_json, say
+from tuilab.cli.output import Json, complain, is_terminal, print_json, say
 from tuilab.runner import client
 from tuilab.spec.errors import LabError
 from tuilab.store.evidence import read_whole
@@ -26,15 +26,20 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from tuilab.store.schema import StoreError
+
 
 def ls(arguments: argparse.Namespace) -> int:
     """List the experiments, newest first."""
     reader = Reader(lab_home())
-    records = reader.experiments()
+    unread: list[StoreError] = []
+    records = reader.experiments(unread)
+    for sentence in dict.fromkeys(map(str, unread)):
+        complain(sentence)
     if arguments.json:
         print_json([_line(record) for record in records])
         return 0
-    if not records:
+    if not (records or unread):
         say("no experiments yet; tuilab presets lists what there is to run")
     for record in records:
         created = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.created))

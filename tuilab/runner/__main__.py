@@ -22,7 +22,6 @@ from tuilab.spec.errors import LabError
 from tuilab.store.home import experiment_lock, log_file
 from tuilab.store.locks import LAST_WORD, FileLock
 from tuilab.store.reader import Reader
-from tuilab.store.records import Progress, Status
 from tuilab.store.schema import StoreError
 from tuilab.store.writer import Writer
 
@@ -132,11 +131,11 @@ def _wait_for_store(error: StoreError, lock: FileLock) -> None:
 
 def _supervise(home: Path, experiment: str, pool: EnginePool, lock: FileLock) -> int:
     try:
-        setting, wanted, past = _read(home, experiment)
+        setting, wanted, past = _read(home, experiment, lock)
     except LabError as error:
         log.error("%s", error)  # noqa: TRY400  # the sentence says it all
         with Writer(home) as writer:
-            writer.write(experiment, progress=Progress(Status.FAILED, str(error), ended=time.time()))
+            writer.fail(experiment, str(error))
         return 1
     supervisor = Supervisor(home, experiment, setting, wanted, pool, past)
 
@@ -165,12 +164,23 @@ def _supervise(home: Path, experiment: str, pool: EnginePool, lock: FileLock) ->
     return 1
 
 
-def _read(home: Path, experiment: str) -> tuple[Setting, str, History]:
-    with Reader(home) as reader:
-        record = reader.experiment(experiment)
-        if record is None:
-            raise LabError(f"there is no experiment {experiment}")
-        return setting_of(record.comparison), reader.wanted_device(experiment), history(reader, record)
+def _read(home: Path, experiment: str, lock: FileLock) -> tuple[Setting, str, History]:
+    """What is to be run, as soon as the store can be read.
+
+    Raises:
+        LabError: when it can no longer be run.
+        StoreError: when the store will not be readable by waiting.
+
+    """
+    while True:
+        try:
+            with Reader(home) as reader:
+                record = reader.experiment(experiment)
+                if record is None:
+                    raise LabError(f"there is no experiment {experiment}")
+                return setting_of(record.comparison), reader.wanted_device(experiment), history(reader, record)
+        except StoreError as error:
+            _wait_for_store(error, lock)
 
 
 if __name__ == "__main__":

@@ -117,7 +117,9 @@ def create_and_launch(
         LabError: as ``create_experiment``.
 
     """
-    experiment = create_experiment(home, comparison, source, device)
+    check(comparison, device)
+    with Writer(home) as writer:
+        experiment = writer.create_experiment(comparison, source, device, launch=True)
     if standby is None or not standby.hand_over(experiment):
         launch(home, experiment)
     return experiment
@@ -214,9 +216,15 @@ def resume(home: Path, experiment: str, engine: Sequence[str] | None = None) -> 
         engine: command that starts an engine; None is the real one.
 
     Raises:
-        LabError: when there is no such experiment.
+        LabError: when there is no such experiment, it is about to stop, or it can no longer be run.
 
     """
+    with Reader(home) as reader:
+        record, device = reader.experiment(experiment), reader.wanted_device(experiment)
+        if record is not None and not record.status.ended and reader.stopping(experiment):
+            raise LabError(f"experiment {experiment} is about to stop; resume it in a moment")
+    if record is not None and record.status.resumable and record.status.ended:
+        check(record.comparison, device)
     with Writer(home) as writer:
         if not _tell(home, writer, experiment, Command.RESUME) and writer.reopen(experiment):
             launch(home, experiment, engine)
@@ -379,20 +387,25 @@ def _start(
     inherited = () if lock is None else (lock,)
     chosen += [f"--lock={number}" for number in inherited]
     command = [sys.executable, "-m", "tuilab.runner", "--home", str(home), *chosen, *arguments]
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=stdin,
-            stdout=fd,
-            stderr=fd,
-            env=_environment(),
-            start_new_session=True,
-            bufsize=0,
-            pass_fds=inherited,
-        )
-    finally:
-        os.close(fd)
+        fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=stdin,
+                stdout=fd,
+                stderr=fd,
+                env=_environment(),
+                start_new_session=True,
+                bufsize=0,
+                pass_fds=inherited,
+            )
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise LabError(
+            f"the process that trains cannot be started ({error.strerror}); its log would be {log}"
+        ) from error
     # Reaps the runner when it ends while this process lives on; a daemon, because it must not keep this one alive.
     threading.Thread(target=process.wait, name="runner", daemon=True).start()
     return process

@@ -146,6 +146,7 @@ class Crew:
             if task.slot is not None:
                 task.engine.send(PauseGroup(group=task.group, paused=True))
                 self._free(task)
+        self._slots.leave_queue()
         self._slots.release_idle()
 
     def resume(self) -> None:
@@ -178,14 +179,15 @@ class Crew:
         """Put pending jobs on free slots, as far as there are any; returns the tasks that begin or go on."""
         if self.paused:
             return []
-        wanted = min(len(self.tasks) + len(self.pending), self._most_engines)
-        self._slots.hold(wanted)
+        wants = [*(task.device for task in self.tasks), *[None] * len(self.pending)][: self._most_engines]
+        self._slots.hold(wants)
         begun = [task for task in self.tasks if task.slot is None and self._wake(task)]
         if self.pending:
-            self.pool.grow(min(wanted, max(self._slots.held, len(self.tasks))))
+            self.pool.grow(min(len(wants), max(self._slots.held, len(self.tasks))))
         while self.pending and (engine := self._idle_engine()) and (slot := self._slots.take()):
             begun.append(self._begin(self.pending.pop(0), engine, slot))
         if not self.pending:
+            # What is idle is of no use to tasks that wait: those go on only where they began.
             self._slots.release_idle()
         return begun
 

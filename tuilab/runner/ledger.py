@@ -27,6 +27,8 @@ _POINT_BYTES = 100
 UNSAVED_POINTS = 64 * 2**20 // _POINT_BYTES
 """Most points that are kept while the store cannot be written."""
 
+_UNWRITTEN = "the last of it could not be written to the store; resume it to train that again"
+
 log = logging.getLogger(__name__)
 
 
@@ -87,6 +89,7 @@ class Ledger:
         self._saved = self.progress
         self._flushed = self._alive = time.monotonic()
         self._failing: float | None = None
+        self._hopeless = False
 
     def add(self, runs: Sequence[NewRun]) -> list[RunRecord] | None:
         """Remember planned runs with the ids that the store gives them; None when it cannot be written for now.
@@ -190,17 +193,19 @@ class Ledger:
     def close(self, seconds: float = inf, hopeless: Callable[[], bool] = lambda: False) -> None:
         """Write everything, in the end without the points that do not fit; else leave the message as a note.
 
+        An experiment whose points are given up has not finished.
+
         Args:
-            seconds: how long that is tried.
+            seconds: how long that is tried; a store that will not be writable by waiting is given up earlier.
             hopeless: whether to give up earlier.
 
         """
         deadline = time.monotonic() + seconds
         while not self._written():
-            if time.monotonic() > deadline or hopeless():
+            if time.monotonic() > deadline or hopeless() or self._hopeless:
                 self._drop_points()
                 if not self._written():
-                    self.tell(f"{LAST_WORD}{self.progress.message}")
+                    self.tell(f"{LAST_WORD}{self.progress.message or _UNWRITTEN}")
                 return
             time.sleep(FLUSH_SECONDS)
 
@@ -210,6 +215,8 @@ class Ledger:
         for identity in set(self._points.runs):
             run = replace(self.runs[identity], status=Status.STOPPED, reason="its points could not be written")
             self.change(run)
+        if self._points.size and self.progress.status is Status.FINISHED:
+            self.update(replace(self.progress, status=Status.STOPPED, message=_UNWRITTEN))
         self._points = Columns.empty()
 
     def _written(self) -> bool:
@@ -226,6 +233,7 @@ class Ledger:
         if self._points.size > UNSAVED_POINTS:
             raise StoreError(f"{error} ({self._points.size:,} points waited in memory, more than it is for)")
         if clock - self._failing > UNSAVED_SECONDS and not error.passing:
+            self._hopeless = True
             raise error
 
 

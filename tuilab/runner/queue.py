@@ -39,6 +39,8 @@ class Place:
         # What cannot be written on a full disk costs a place in the queue, never the experiment.
         with suppress(OSError):
             if self._lock.acquire():
+                # One that is there was left by a runner that was killed while it waited.
+                _mark(self._lock.path).unlink(missing_ok=True)
                 self._signed = clock
                 self._lock.path.write_text(" ".join(slots), encoding="ascii")
 

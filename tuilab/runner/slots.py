@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -95,34 +96,53 @@ class Slots:
         """How many slots this experiment holds."""
         return sum(slot.lock.held for slot in self._slots)
 
-    def hold(self, number: int) -> None:
-        """Hold as many slots as are free, up to ``number``, keeping those held already; queue for the others.
+    def hold(self, wants: Sequence[str | None]) -> None:
+        """Hold a slot for each of some groups, as far as there are free ones; queue for the others.
 
-        Slots that an experiment further ahead in the queue waits for are left to it. Looks at slots that others hold
-        at most every ``HOLD_SECONDS``.
+        Slots held already are kept. Those that an experiment further ahead in the queue waits for are left to it. Looks
+        at slots that others hold at most every ``HOLD_SECONDS``.
+
+        Args:
+            wants: for each group the device that it began on; None for one that has not begun, which takes any.
+
         """
-        wanted = min(number, len(self._slots))
-        clock = time.monotonic()
-        if self.held < wanted:
+        lacking = self._lacking(wants)
+        if lacking:
+            clock = time.monotonic()
             if clock < self._next_look:
                 return
             before = self._place.before()
             theirs = frozenset[str]().union(*before.values())
             for slot in self._slots:
-                if self.held < wanted and slot.name not in theirs:
-                    try:
-                        slot.lock.try_acquire()
-                    except OSError as error:
-                        # A full disk takes no new file: the slot is looked at again later.
-                        if error.errno not in (ENOSPC, EDQUOT):
-                            raise
-            own = {slot.name for slot in self._slots}
+                if slot.name not in theirs and not lacking.isdisjoint({slot.device, None}):
+                    self._try(slot)
+                    lacking = self._lacking(wants)
+            own = {slot.name for slot in self._slots if not lacking.isdisjoint({slot.device, None})}
             self.behind = tuple(name for name, slots in before.items() if slots & own)
-        if self.held < wanted:
+        if lacking:
             self._next_look = clock + HOLD_SECONDS
-            self._place.enter([slot.name for slot in self._slots])
+            self._place.enter(sorted(own))
         else:
             self.leave_queue()
+
+    def _lacking(self, wants: Sequence[str | None]) -> set[str | None]:
+        """The devices of which a slot is lacking; None among them for any device."""
+        there = Counter(slot.device for slot in self._slots)
+        wanted = Counter(device for device in wants if device is not None) & there
+        held = Counter(slot.device for slot in self._slots if slot.lock.held)
+        lacking: set[str | None] = set(wanted - held)
+        if (held - wanted).total() < min(wants.count(None), (there - wanted).total()):
+            lacking.add(None)
+        return lacking
+
+    def _try(self, slot: Slot) -> None:
+        """Hold a slot if it is free."""
+        try:
+            slot.lock.try_acquire()
+        except OSError as error:
+            # A full disk takes no new file: the slot is looked at again later.
+            if error.errno not in (ENOSPC, EDQUOT):
+                raise
 
     def leave_queue(self) -> None:
         """Wait for no further slots."""
@@ -139,7 +159,6 @@ class Slots:
 
     def release_idle(self) -> None:
         """Let other experiments have the slots that are not busy."""
-        self.leave_queue()
         for slot in self._slots:
             if not slot.busy:
                 slot.lock.release()

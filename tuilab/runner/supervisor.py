@@ -389,7 +389,8 @@ class Supervisor:
             self._end(Status.FAILED, self._trouble)
         else:
             self._end(Status.FINISHED, "")
-            shutil.rmtree(self._checkpoints, ignore_errors=True)
+            if self.ledger.progress.status is Status.FINISHED:
+                shutil.rmtree(self._checkpoints, ignore_errors=True)
         return self.ledger.progress.status
 
     def _end(self, status: Status, message: str, seconds: float = inf) -> None:

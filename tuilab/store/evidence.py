@@ -11,7 +11,6 @@ from tuilab.spec.probes import Probes
 from tuilab.spec.task import TaskFacts, facts
 from tuilab.store.reader import Reader
 from tuilab.store.records import DIVERGED, ExperimentRecord, Phase, Point, RunRecord, Status, by_hand
-from tuilab.store.schema import StoreDamagedError
 
 POINTS_AT_ONCE = 50_000
 """Points that are read in one query."""
@@ -95,16 +94,13 @@ def read_whole(reader: Reader, record: ExperimentRecord) -> tuple[list[RunRecord
 
     Raises:
         StoreError: when the store cannot be read, or does not hold together because it is damaged.
+        LabError: when the experiment has been removed meanwhile.
 
     """
     # In this order, because more may come meanwhile: a run is in the store before its points are.
     points = read_points(reader, record.id)
     runs = reader.runs(record.id)
-    strays = {point.run for point in points} - {run.id for run in runs}
-    if strays:
-        raise StoreDamagedError(
-            reader.path, f"experiment {record.id} has points of a run {min(strays)} that it has not"
-        )
+    reader.refuse_strays(record.id, {point.run for point in points}, runs)
     return runs, points
 
 

@@ -1,6 +1,7 @@
 """How fast this lab has trained before, for estimating what a comparison will take."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import log
 
@@ -12,6 +13,7 @@ from tuilab.spec.errors import LabError
 from tuilab.spec.task import TaskFacts, facts
 from tuilab.store.reader import Reader
 from tuilab.store.records import ExperimentRecord, RunRecord, Status
+from tuilab.store.schema import StoreDamagedError
 
 LOOKED_AT = 20
 """Experiments, from the newest on, that are asked for their rates."""
@@ -104,9 +106,10 @@ def measured_rates(reader: Reader, device: str = "auto") -> Iterable[Measured]:
     """
     looked_at = 0
     for record in reader.experiments():
-        if record.status is Status.FINISHED and _on_kind(reader, record, device):
-            yield from rates_of(record, reader.runs(record.id))
-            looked_at += 1
+        with suppress(StoreDamagedError):
+            if record.status is Status.FINISHED and _on_kind(reader, record, device):
+                yield from rates_of(record, reader.runs(record.id))
+                looked_at += 1
         if looked_at == LOOKED_AT:
             return
 

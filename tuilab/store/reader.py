@@ -4,8 +4,8 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Generator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing, suppress
 from itertools import islice
 from json import JSONDecodeError
 from pathlib import Path
@@ -19,7 +19,7 @@ from tuilab.store.batches import Columns, batches, points_of
 from tuilab.store.curves import Curves
 from tuilab.store.home import experiment_lock, store_file
 from tuilab.store.locks import LAST_WORD, is_held, read_note
-from tuilab.store.records import ExperimentRecord, Point, RunRecord, Status
+from tuilab.store.records import Command, ExperimentRecord, Point, RunRecord, Status
 from tuilab.store.reduction import CurveKey, read_curves
 from tuilab.store.rows import (
     LOST_MESSAGE,
@@ -32,7 +32,17 @@ from tuilab.store.rows import (
     result_from_text,
     run_record,
 )
-from tuilab.store.schema import MIGRATIONS, StoreDamagedError, StoreError, connect, create, readable, told, version_of
+from tuilab.store.schema import (
+    MIGRATIONS,
+    OtherVersionError,
+    StoreDamagedError,
+    StoreError,
+    connect,
+    create,
+    readable,
+    told,
+    version_of,
+)
 
 LAUNCH_SECONDS = 8.0
 """How long a runner that was not born with its experiment's lock, a standby, may take until it holds it."""
@@ -71,15 +81,21 @@ class Reader:
                 self._connection.close()
                 self._connection = None
 
-    def experiments(self) -> list[ExperimentRecord]:
-        """Every experiment, newest first, without those whose comparison only another version of tuilab knows."""
+    def experiments(self, unread: "list[StoreError] | None" = None) -> list[ExperimentRecord]:
+        """Every experiment that can be read, newest first.
+
+        Args:
+            unread: takes up why others cannot: they are damaged, or only another version of tuilab knows them.
+
+        """
         records = []
         with self._turn:
             for row in self._query(SELECT_EXPERIMENTS + " ORDER BY number DESC"):
                 try:
                     records.append(self._record(self._checked(row)))
-                except StoreError:
-                    continue
+                except (StoreDamagedError, OtherVersionError) as error:
+                    if unread is not None:
+                        unread.append(error)
         return records
 
     def experiment(self, identity: str) -> ExperimentRecord | None:
@@ -202,17 +218,37 @@ class Reader:
 
         """
         for (identity,) in self._query("SELECT id FROM experiments ORDER BY number"):
-            try:
+            with suppress(OtherVersionError):
                 self.experiment(identity)
-            except StoreDamagedError:
-                raise
-            except StoreError:
-                continue
-            self.runs(identity)
+                # In this order, because more may come meanwhile: a run is in the store before its points are.
+                reported = self.last_steps(identity)
+                self.refuse_strays(identity, reported, self.runs(identity))
             self.curves(identity)
-            self.last_steps(identity)
             self.environment(identity)
             self.wanted_device(identity)
+
+    def refuse_strays(self, identity: str, reported: Iterable[int], runs: Iterable[RunRecord]) -> None:
+        """Compare the ids of runs that have points with the runs that there are.
+
+        Raises:
+            StoreDamagedError: when a point belongs to no run.
+            LabError: when that is because the experiment has been removed meanwhile.
+
+        """
+        strays = {*reported} - {run.id for run in runs}
+        if strays and self.experiment(identity) is None:
+            raise LabError(f"there is no experiment {identity} any more; tuilab ls lists them")
+        if strays:
+            raise StoreDamagedError(
+                self.path, f"experiment {identity} has points of a run {min(strays)} that it has not"
+            )
+
+    def stopping(self, identity: str) -> bool:
+        """Whether the experiment has been told to stop since its runner began."""
+        with self._turn:
+            statement = """SELECT 1 FROM commands c JOIN experiments e ON e.number = c.experiment
+                WHERE e.id = ? AND c.command = ? AND c.sent >= e.claimed"""
+            return bool(self._query(statement, (identity, Command.STOP.value)))
 
     def version(self) -> int:
         """A number that changes when another connection has written; cheap enough to ask ten times a second.
@@ -277,7 +313,7 @@ class Reader:
         except JSONDecodeError as error:
             raise StoreDamagedError(self.path, error) from error
         except (ValueError, TypeError) as error:
-            raise StoreError(
+            raise OtherVersionError(
                 f"experiment {row.id} was written by a version of tuilab that this one does not understand;"
                 " update tuilab"
             ) from error

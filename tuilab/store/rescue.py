@@ -9,37 +9,59 @@ from tuilab.spec.errors import LabError
 from tuilab.store.home import lock_folder, store_file
 from tuilab.store.locks import held_in
 from tuilab.store.reader import Reader
-from tuilab.store.schema import StoreDamagedError, StoreError
+from tuilab.store.schema import StoreDamagedError, told
 
+_MAGIC = b"SQLite format 3\0"
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
 """Ends of the names of SQLite's files: the store, its log, the log's index, and the rollback journal."""
 
 
 def damage(home: Path) -> str | None:
-    """What is wrong with the lab's store, its pages or what stands there; None where it is whole, or there is none."""
+    """What is wrong with the lab's store, its pages or what stands there; None where it is whole, or there is none.
+
+    Raises:
+        StoreError: when that cannot be found out: the disk is full, another process has the store locked, or a newer
+            tuilab wrote it.
+
+    """
     path = store_file(home)
     if not path.exists():
         return None
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
-        return str(error)
-    if found != "ok":
-        return " ".join(found.split())
-    with Reader(home) as reader, suppress(StoreError):
-        try:
+        with told(path):
+            found = _pages(path)
+        if found != "ok":
+            return " ".join(found.split())
+        with Reader(home) as reader:
             reader.check()
-        except StoreDamagedError as error:
-            return error.found
+    except StoreDamagedError as error:
+        return error.found
     return None
+
+
+def _pages(path: Path) -> str:
+    """What SQLite finds wrong with the pages of a store; ``ok`` where they are whole."""
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) not in (_MAGIC, b""):
+            return "file is not a database"
+    try:
+        return _check(path, "ro")
+    except sqlite3.OperationalError:
+        # A transaction that a crash has cut off has to be taken back first.
+        return _check(path, "rw")
+
+
+def _check(path: Path, mode: str) -> str:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)) as connection:
+        found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    return found
 
 
 def set_aside(home: Path) -> Path:
     """Rename a damaged store, with the files that belong to it, and return its new path.
 
     Raises:
-        LabError: when the store is not damaged, a runner still uses it, or it cannot be renamed.
+        LabError: when the store is not damaged, a runner still uses it, or it cannot be read or renamed.
 
     """
     path = store_file(home)

@@ -93,7 +93,7 @@ ADD_SEEDS = """UPDATE experiments SET status = 'queued', message = '', launched 
     experiment = :number AND phase = 'final' AND status IN ('finished', 'failed')) THEN :seeds ELSE 0 END
     WHERE number = :number AND NOT (status = 'queued' AND claimed IS NULL)"""
 REOPEN_RUNS = """UPDATE runs SET status = 'queued', reason = '' WHERE experiment = :number AND status != 'finished'
-    AND NOT (status = 'failed' AND reason LIKE :diverged)"""
+    AND NOT (status = 'failed' AND reason LIKE :diverged) AND NOT (status = 'stopped' AND reason LIKE :by_hand)"""
 LOST_MESSAGE = "its runner has vanished: it was killed, or the machine was restarted; tuilab resume goes on with it"
 _CHANGES: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...])
 _NO_CHANGES = "[]"

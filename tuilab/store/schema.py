@@ -1,6 +1,7 @@
 """The store's tables, how they came to be, and how a connection to them is opened."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -103,10 +104,13 @@ MIGRATIONS: tuple[tuple[Statement, ...], ...] = (
 )
 """Each step leads from the schema version of its index to the next. Steps are never changed, only added."""
 
+_PAGE = 1 << 16
+"""Bytes that SQLite may need for the index of its log: on a disk with less it says that reading and writing fails."""
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "smbfs", "afpfs", "9p", "ceph", "lustre", "gpfs", "beegfs", "fuse.sshfs")
 
 
-_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR)
+"""The last one says that tables or columns are missing, which every store of a version has."""
 _PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
 
 
@@ -136,6 +140,10 @@ class StoreDamagedError(StoreError):
             f"the store {path} is damaged ({found}); tuilab doctor --set-aside renames it, and a new one is made"
         )
         self.found = str(found)
+
+
+class OtherVersionError(StoreError):
+    """Something stands in the store that only another version of tuilab knows."""
 
 
 @contextmanager
@@ -184,6 +192,8 @@ def _sentence(path: Path, error: sqlite3.Error) -> str:
             return f"the store {path} has been locked by another process for {BUSY_SECONDS:.0f} s; try again"
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return f"the store {path} cannot be opened for writing; check the permissions of its folder"
+        case sqlite3.SQLITE_IOERR if shutil.disk_usage(path.parent).free < _PAGE:
+            return f"the disk is full: the store {path} cannot be used; free some space"
         case _:
             return f"the store {path} cannot be used: {error}"
 

@@ -19,6 +19,7 @@ from tuilab.store.ids import new_id
 from tuilab.store.locks import FileLock
 from tuilab.store.records import (
     DIVERGED,
+    STOPPED_BY_HAND,
     Command,
     NewPoint,
     NewRun,
@@ -81,23 +82,26 @@ class Writer:
         """Close the connection."""
         self._connection.close()
 
-    def create_experiment(self, comparison: Comparison, source: str = "", device: str = "auto") -> str:
+    def create_experiment(
+        self, comparison: Comparison, source: str = "", device: str = "auto", *, launch: bool = False
+    ) -> str:
         """Remember an experiment that is to be run, and return its id.
 
         Args:
             comparison: exactly what is run.
             source: preset name or file that it came from.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            launch: whether a runner is about to be started for it, and missed when it does not come.
 
         """
-        text = comparison_to_text(comparison)
+        text, now = comparison_to_text(comparison), time.time()
         with self._transaction() as connection:
             newest = connection.execute("SELECT max(id) FROM experiments WHERE typeof(id) = 'text'").fetchone()[0]
             identity = new_id(newest)
             connection.execute(
-                "INSERT INTO experiments (id, comparison, source, wanted_device, status, created)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (identity, text, source, device, Status.QUEUED.value, time.time()),
+                "INSERT INTO experiments (id, comparison, source, wanted_device, status, created, launched)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (identity, text, source, device, Status.QUEUED.value, now, now if launch else None),
             )
         return identity
 
@@ -126,6 +130,14 @@ class Writer:
             )
         return changed.rowcount == 1
 
+    def fail(self, experiment: str, message: str) -> None:
+        """Mark an experiment as failed before anything of it went on; what it has found stays as it is."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE experiments SET status = ?, message = ?, ended = ? WHERE id = ?",
+                (Status.FAILED.value, message, time.time(), experiment),
+            )
+
     def reopen(self, experiment: str) -> bool:
         """Queue an experiment again that was lost, stopped or failed, with its runs that were not trained to an end.
 
@@ -135,8 +147,7 @@ class Writer:
             LabError: when there is no such experiment.
 
         """
-        with self._unattended(experiment) as free:
-            return free and self._requeue(experiment, REOPEN_EXPERIMENT)
+        return self._requeue_unattended(experiment, REOPEN_EXPERIMENT)
 
     def add_seeds(self, experiment: str, seeds: int) -> bool:
         """Queue an experiment again that has ended, as ``reopen`` does, with so many more final seeds.
@@ -148,18 +159,17 @@ class Writer:
             LabError: when there is no such experiment, or it may not have so many seeds.
 
         """
-        with self._unattended(experiment) as free:
-            return free and self._requeue(experiment, ADD_SEEDS, seeds)
+        return self._requeue_unattended(experiment, ADD_SEEDS, seeds)
 
-    @contextmanager
-    def _unattended(self, experiment: str) -> Iterator[bool]:
-        """Keep runners away from the experiment; False where one is there already."""
+    def _requeue_unattended(self, experiment: str, statement: str, seeds: int = 0) -> bool:
+        """Queue the experiment again while runners are kept away from it; False where one is there already."""
         lock = FileLock(experiment_lock(self.home, experiment))
-        free = lock.acquire()
         try:
-            if free:
+            requeued = lock.acquire() and self._requeue(experiment, statement, seeds)
+            if requeued:
+                # Not before: it may say why the experiment failed, where nothing else does.
                 lock.note("")
-            yield free
+            return requeued
         finally:
             lock.release()
 
@@ -175,7 +185,8 @@ class Writer:
                 values |= {"seeds": seeds, "comparison": comparison_to_text(after)}
             requeued = connection.execute(statement, values).rowcount == 1
             if requeued:
-                connection.execute(REOPEN_RUNS, {"number": number, "diverged": f"{DIVERGED}%"})
+                own_ends = {"diverged": f"{DIVERGED}%", "by_hand": f"{STOPPED_BY_HAND}%"}
+                connection.execute(REOPEN_RUNS, {"number": number, **own_ends})
                 connection.execute(
                     "UPDATE commands SET acknowledged = ? WHERE experiment = ? AND acknowledged IS NULL", (now, number)
                 )
@@ -226,7 +237,8 @@ class Writer:
                     connection.execute(UPDATE_RESULT, (result_to_text(progress.result), number))
             ended = progress is not None and progress.status.ended
             if columns.size or ended:
-                bring_up_to_date(connection, number, at_once=ended)
+                with readable(self.path):
+                    bring_up_to_date(connection, number, at_once=ended)
         if progress is not None:
             self._result = experiment, progress.result
 

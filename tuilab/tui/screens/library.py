@@ -1,6 +1,7 @@
 """The library: presets by question, and below them what has been run."""
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -20,6 +21,7 @@ from tuilab.tui.widgets.machine_strip import MachineStrip
 if TYPE_CHECKING:
     from tuilab.spec.comparison import Comparison
     from tuilab.store.records import ExperimentRecord
+    from tuilab.store.schema import StoreError
     from tuilab.tui.app import LabApp
     from tuilab.tui.catalog import Preset
     from tuilab.tui.widgets.prompt import Prompt
@@ -58,6 +60,7 @@ class LibraryScreen(Screen[None]):
         self._version: int | None = None
         self._list = "presets"
         self._pace = Pace()
+        self._told: set[str] = set()
 
     @property
     def lab(self) -> "LabApp":
@@ -104,13 +107,22 @@ class LibraryScreen(Screen[None]):
             version = self.lab.reader.version()
             if version != self._version:
                 self._version = version
-                self.experiments = tuple(self.lab.reader.experiments())
+                unread: list[StoreError] = []
+                self.experiments = tuple(self.lab.reader.experiments(unread))
+                self._say_what_is_unread(dict.fromkeys(map(str, unread)))
                 if all(record.status.ended for record in self.experiments):
                     self.lab.warm_up()
         except LabError as error:
             self._clock.pause()
             self.query_one("#past", LineView).rows = Text(((Span(f" {error}", "error"),),))
             self.notify(str(error), severity="error", title="The store cannot be read", timeout=10)
+
+    def _say_what_is_unread(self, sentences: Iterable[str]) -> None:
+        """Tell once why experiments are not among those shown."""
+        for sentence in sentences:
+            if sentence not in self._told:
+                self._told.add(sentence)
+                self.notify(sentence, severity="warning", title="Not shown", timeout=10)
 
     # What is shown
 
