@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import Cli, environment, lab_processes
+from tuilab.cli import main
+from tuilab.spec.preset_file import load
+from tuilab.spec.share import to_line
 
 
 def document(done: subprocess.CompletedProcess[str]):
@@ -171,6 +174,38 @@ def test_seeds_and_steps_can_be_set_for_one_run(cli: Cli, tiny: Path) -> None:
     assert all(len(candidate["metric"]["values"]) == 2 for candidate in ran["candidates"])
     rows = list(csv.DictReader(io.StringIO(cli("export", "last", "--to", "csv").stdout)))
     assert max(int(row["step"]) for row in rows) == 20
+
+
+def test_a_share_line_runs_as_its_file_does(cli: Cli, tiny: Path) -> None:
+    line = to_line(load(tiny))
+    ran = document(cli("run", line, "--steps", "5", "--seeds", "1", "--json"))
+    assert ran["status"] == "finished"
+    assert [one["name"] for one in ran["candidates"]] == [one.name for one in load(tiny).candidates]
+    refused = cli("run", line, "--profile", "quick")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "a share line has no profiles" in refused.stderr
+
+
+def test_a_file_whose_candidates_break_its_budget_is_named(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "unequal.yaml"
+    path.write_text(
+        "title: unequal\ntask: xor\nprotocol: {budget: {rule: at_most, reference: wide}}\n"
+        "candidates: [{name: wide, stack: 4 relu}, {name: deep, stack: 40 relu}]\n"
+    )
+    refused = cli("run", str(path))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"tuilab: {path}: candidate deep has 202 parameters")
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_remembered(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TUILAB_HOME", str(home))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    for device in ("cuda", "cuda:0"):
+        assert main(["run", "spirals-depth", "--profile", "quick", "--device", device]) == 2
+        assert "there is no CUDA device on this machine" in capsys.readouterr().err
+    assert not home.exists()
 
 
 def test_export_gives_every_run_and_point(cli: Cli, tiny: Path) -> None:

@@ -2,13 +2,11 @@
 
 import argparse
 import importlib.metadata
-import json
 import locale
 import os
 import platform
 import shutil
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -17,6 +15,7 @@ from pathlib import Path
 
 from tuilab import __version__
 from tuilab.cli.output import Json, print_json, say
+from tuilab.cli.torch_facts import torch_facts
 from tuilab.runner.resources import Monitor, strip
 from tuilab.spec.errors import LabError
 from tuilab.store.home import lab_home, store_file
@@ -26,12 +25,7 @@ from tuilab.tui.start import over_ssh
 from tuilab.tui.terminal_facts import choices
 
 _PACKAGES = ("torch", "textual", "plotext", "pydantic", "numpy", "scipy", "scikit-learn", "rich", "numba")
-_TORCH = """import json, torch
-print(json.dumps({"devices": ["cpu"] + [f"cuda:{i} {torch.cuda.get_device_name(i)}"
-    for i in range(torch.cuda.device_count())], "threads": torch.get_num_threads(), "cuda": torch.version.cuda}))"""
 _LOOK_SECONDS = 0.2
-_TORCH_LIMIT = 60
-"""Seconds that importing torch may take before doctor goes on without it."""
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -57,7 +51,7 @@ def _report() -> dict[str, Mapping[str, Json]]:
         "machine": {
             "system": platform.platform(),
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-            **_torch(),
+            **torch_facts(),
             "now": list(_now(lab_home())),
         },
         "lab": _lab(lab_home()),
@@ -76,25 +70,6 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _torch() -> dict[str, Json]:
-    """Ask torch in a process of its own: importing it here would take the memory of every command that follows."""
-    try:
-        answer = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", _TORCH],
-            capture_output=True,
-            text=True,
-            timeout=_TORCH_LIMIT,
-            check=True,
-        )
-        facts: dict[str, Json] = json.loads(answer.stdout)
-    except subprocess.TimeoutExpired:
-        return {"devices": f"unknown: importing torch took more than {_TORCH_LIMIT} s"}
-    except (subprocess.CalledProcessError, ValueError) as error:
-        said = getattr(error, "stderr", "") or str(error)
-        return {"devices": f"unknown: torch does not start: {said.strip().splitlines()[-1]}"}
-    return facts
 
 
 def _now(home: Path) -> tuple[str, ...]:

@@ -168,7 +168,9 @@ def _add_match(command: argparse.ArgumentParser) -> None:
 
 
 def _add_run(command: argparse.ArgumentParser, changes: bool = True) -> None:
-    command.add_argument("preset", metavar="PRESET_OR_FILE", help="a preset's name or the path of a YAML file")
+    command.add_argument(
+        "preset", metavar="PRESET_OR_FILE", help="a preset's name, a YAML file's path, or a share line"
+    )
     command.add_argument("--profile", default="full", help="full (default), quick or gpu, as the preset defines")
     command.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
     if changes:

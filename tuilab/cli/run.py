@@ -9,12 +9,14 @@ from pathlib import Path
 from tuilab.analysis.counting import count
 from tuilab.analysis.result import CandidateResult, Result
 from tuilab.cli.output import Json, complain, is_terminal, print_json, say
+from tuilab.cli.torch_facts import refuse_missing
 from tuilab.runner import client
 from tuilab.spec.comparison import Comparison
-from tuilab.spec.errors import LabError
+from tuilab.spec.errors import FileError, LabError
 from tuilab.spec.notation import format_stack
-from tuilab.spec.preset_file import load
-from tuilab.spec.presets import find_preset
+from tuilab.spec.preset_file import FULL, load
+from tuilab.spec.presets import find_preset, preset_folder
+from tuilab.spec.share import from_line, is_line
 from tuilab.spec.task import facts
 from tuilab.store.home import lab_home
 from tuilab.store.reader import Reader
@@ -223,14 +225,30 @@ def chosen(arguments: argparse.Namespace) -> tuple[Comparison, str]:
     """The comparison that the arguments name, with the profile and the numbers that they ask for, and its source.
 
     Raises:
-        LabError: when there is no such preset, file or profile.
+        LabError: when there is no such preset, file, profile or device, or the file cannot be run.
 
     """
-    path = find_preset(arguments.preset)
-    comparison = load(path, arguments.profile)
+    refuse_missing(arguments.device)
+    if is_line(arguments.preset):
+        if arguments.profile != FULL:
+            raise LabError("a share line has no profiles; leave out --profile")
+        path, comparison = None, from_line(arguments.preset)
+    else:
+        path = find_preset(arguments.preset)
+        comparison = load(path, arguments.profile)
     if arguments.seeds or arguments.steps:
         comparison = _changed(comparison, arguments.seeds, arguments.steps)
-    return comparison, arguments.preset if not Path(arguments.preset).exists() else str(path)
+    if path is None:
+        return comparison, ""
+    if path.parent == preset_folder():
+        return comparison, arguments.preset
+    try:
+        client.check(comparison, arguments.device)
+    except FileError:
+        raise
+    except LabError as error:
+        raise FileError(str(path), str(error)) from error
+    return comparison, str(path)
 
 
 def _changed(comparison: Comparison, seeds: int | None, steps: int | None) -> Comparison:
