@@ -65,6 +65,7 @@ class Reader:
         self._turn = threading.RLock()
         self._comparisons: dict[str, tuple[str, Comparison]] = {}
         self._results: dict[str, tuple[str, Result]] = {}
+        self._runs: dict[tuple[object, ...], RunRecord] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -148,9 +149,12 @@ class Reader:
             rows = self._query(SELECT_RUNS + " WHERE experiment = ? ORDER BY id", (known.number,))
             with readable(self.path):
                 width = len(self._comparison(known).candidates)
-                runs = [run_record(row) for row in rows]
+                # Most rows are what they were a moment ago, and checking one takes longer than comparing it.
+                values = [tuple(row) for row in rows]
+                runs = [self._runs.get(row) or run_record(row) for row in values]
                 if any(run.candidate >= width for run in runs):
                     raise ValueError(f"experiment {identity} has runs of a candidate that it has not")
+                self._runs = dict(zip(values, runs, strict=True))
                 return runs
 
     def points(self, identity: str, after: int = 0, limit: int = 50_000) -> list[Point]:

@@ -142,7 +142,7 @@ def run_values(run: RunRecord) -> tuple[str | int | float | None, ...]:
     return status.value, *known, probes, changes, run.id
 
 
-def run_record(row: sqlite3.Row) -> RunRecord:
+def run_record(row: tuple[object, ...]) -> RunRecord:
     """A row of ``SELECT_RUNS`` as a value.
 
     Raises:
@@ -150,7 +150,7 @@ def run_record(row: sqlite3.Row) -> RunRecord:
 
     """
     try:
-        return RunRecord(*_run_row.validate_python(tuple(row)))
+        return RunRecord(*_run_row.validate_python(row))
     except ValidationError as error:
         raise _nonsense("a run's", _RUN_FIELDS, error) from error
 
