@@ -11,9 +11,10 @@ from tuilab.spec.comparison import Candidate
 from tuilab.spec.errors import LabError
 from tuilab.spec.notation import parse
 from tuilab.tui.app import LabApp
-from tuilab.tui.bench import add, open_bench, select, with_stack
+from tuilab.tui.bench import add, delete, open_bench, select, with_stack
 from tuilab.tui.bench_budget import budget_text, held, matched_all, scanned, target, with_budget
 from tuilab.tui.screens.why import WhyScreen
+from tuilab.tui.widgets.prompt import Prompt
 
 WIDE = (160, 45)
 
@@ -93,6 +94,61 @@ async def test_a_stack_that_does_not_fit_can_still_be_edited_as_text(tmp_path: P
         assert bench_stacks(app)[0] == "residual(3) 9"
         await press(app, pilot, ["u", "u"])
         assert "502 params" in screen_text(app)
+
+
+async def test_no_key_changes_the_bench_while_a_line_of_text_is_open(tmp_path: Path) -> None:
+    every = [f"ctrl+{letter}" for letter in "abdefhijklmnrsuvwxyz"] + ["f2", "alt+up", "alt+down", "up", "shift+tab"]
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["j", "plus", "D", "D"])
+        before = lab_of(app).bench
+        await press(app, pilot, ["i", "ctrl+u", *"7 relu"])
+        for key in every:
+            await press(app, pilot, [key])
+            assert lab_of(app).bench is before, key
+        await press(app, pilot, ["ctrl+u", *"7 relu", "enter"])
+        assert bench_stacks(app) == ["101 relu", "101 relu", "7 relu", "2*(19 relu)", ""]
+        await press(app, pilot, ["u"])
+        assert bench_stacks(app) == ["101 relu", "101 relu", "101 relu", "2*(19 relu)", ""]
+
+
+async def test_a_line_of_text_has_an_undo_of_its_own(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["i", "ctrl+u", "7", "ctrl+z", "ctrl+z", "ctrl+z", "ctrl+y", "8", "ctrl+y", "enter"])
+        assert bench_stacks(app)[0] == "8"
+
+
+async def test_what_is_written_goes_to_the_candidate_that_it_was_opened_for(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["right_square_bracket", "i", "ctrl+u", *"7 relu"])
+        lab = lab_of(app)
+        assert lab.bench is not None
+        lab.bench = select(delete(select(lab.bench, 0)), 1)
+        await press(app, pilot, ["enter"])
+        assert bench_stacks(app) == ["7 relu", ""]
+        await press(app, pilot, ["ctrl+r", "ctrl+u", *"gone"])
+        lab.bench = delete(lab.bench)
+        await press(app, pilot, ["enter"])
+        assert "is not on the bench any more" in screen_text(app)
+        await press(app, pilot, ["escape"])
+        assert bench_stacks(app) == [""]
+
+
+async def test_help_in_a_line_of_text_lists_the_keys_of_the_line(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["i", "f1"])
+        text = screen_text(app)
+        assert "Leave everything as it was" in text
+        assert "Take back the last change of this line" in text
+        for name in ("Rename", "Previous", "More seeds", "Take back the last change of the bench"):
+            assert name not in text
+        await press(app, pilot, ["escape", "escape", "f1"])
+        assert "Add a layer after this row" in screen_text(app)
+
+
+async def test_quitting_from_a_line_of_text_can_still_save_the_edits(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["j", "plus", "i", "ctrl+q", "s"])
+        assert app.screen.query_one(Prompt).kind == "save as"
 
 
 async def test_matching_brings_the_selected_candidate_to_the_budget(tmp_path: Path) -> None:

@@ -65,13 +65,13 @@ class LabCommands(Provider):
 
     def _layers(self) -> Iterator[Found]:
         screen = self.screen
-        if isinstance(screen, LabRows):
+        if isinstance(screen, LabRows) and not screen.asking:
             for name in LAYER_NAMES:
                 yield f"Add {name}", "A layer after the row under the cursor", partial(screen.action_row_add, name)
 
     def _candidates(self) -> Iterator[Found]:
         screen = self.screen
-        if not isinstance(screen, LabBase) or screen.bench is None:
+        if not isinstance(screen, LabBase) or screen.bench is None or screen.asking:
             return
         for index, candidate in enumerate(screen.bench.comparison.candidates):
             yield f"Candidate {letter(index)} {candidate.name}", "Select it", partial(screen.choose, index)

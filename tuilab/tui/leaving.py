@@ -66,7 +66,12 @@ class Leaving:
         else:
             record = self._app.reader.experiment(draft.experiment) if draft.experiment else None
             screen = self._app.open_bench(draft.bench, record)
-        self._app.call_after_refresh(screen.action_save)
+
+        async def ask_where() -> None:
+            await screen.leave_line()
+            screen.action_save()
+
+        self._app.call_after_refresh(ask_where)
 
     def _ask_about_training(self) -> None:
         running = [record for record in self._app.reader.experiments() if not record.status.ended]

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 
 from tuilab.tui.lines import Line, Span, Text, left, wrap
-from tuilab.tui.widgets.bars import key_name, plain_key
+from tuilab.tui.widgets.bars import key_name, plain_key, usable_bindings
 from tuilab.tui.widgets.line_view import LineView
 
 INTRODUCTION = (
@@ -24,7 +24,7 @@ _BESIDE_FROM = 50
 
 
 class HelpScreen(ModalScreen[None]):
-    """Every key that works behind this screen, with what it does."""
+    """Every key that works behind this screen, or in the line of text that is open there, with what it does."""
 
     DEFAULT_CSS = """
     HelpScreen {
@@ -41,7 +41,7 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, screen: Screen[object]) -> None:
         super().__init__()
-        self._actions = tuple(screen.active_bindings.values())
+        self._actions = tuple(usable_bindings(screen))
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:

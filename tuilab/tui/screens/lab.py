@@ -328,6 +328,8 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         if event.widget.id in PANES:
             self.pane = event.widget.id
+            if self.asking:
+                self.query("Prompt Entry").focus()
 
     def watch_pane(self) -> None:
         if self.zoomed:
@@ -380,6 +382,9 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
             self.choose(message.cursor)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a line of text is open, its keys are the only ones."""
+        if self.asking:
+            return False
         if action in ("pause", "stop"):
             return self.running
         if action == "resume":

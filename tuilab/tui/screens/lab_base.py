@@ -35,8 +35,13 @@ class LabBase(Screen[None]):
 
     def choose(self, index: int) -> None:
         """Select a candidate."""
-        if self.bench is not None and self.preview is None:
+        if self.bench is not None and not self.asking:
             self.bench = select(self.bench, index)
+
+    @property
+    def asking(self) -> bool:
+        """Whether a line of text is open: until it is accepted or left, nothing else changes the bench."""
+        return False
 
     @property
     def shown(self) -> Bench:

@@ -30,6 +30,8 @@ class LabEditing(LabBase):
 
     _make: Make | None = None
     """What the text of the open prompt makes."""
+    _about: Candidate | None = None
+    """The candidate that was selected when the prompt was opened: what is written is about this one."""
     _done: Make | None = None
     """Does what the accepted text asks for beyond the bench; raises LabError where it cannot."""
 
@@ -44,6 +46,10 @@ class LabEditing(LabBase):
         return True
 
     # One line of text
+
+    @property
+    def asking(self) -> bool:
+        return self._make is not None
 
     def ask(
         self,
@@ -67,8 +73,9 @@ class LabEditing(LabBase):
         """
         from tuilab.tui.widgets.prompt import Prompt
 
-        if not self.query(Prompt):
+        if not self.asking and not self.query(Prompt):
             self._make, self._done = make, done
+            self._about = self.shown.candidate
             self.mount(Prompt(kind, value, hint=hint, suggester=suggester))
 
     def ask_notation(self, kind: str, value: str, hint: str, make: Make) -> None:
@@ -79,15 +86,16 @@ class LabEditing(LabBase):
 
     def on_prompt_changed(self, message: "Prompt.Changed") -> None:
         message.stop()
-        if self.bench is None or self._make is None:
+        if self._make is None:
             return
         prompt = message.prompt
         try:
-            made = self._make(self.bench, message.value)
+            bench = self._asked_of()
+            made = self._make(bench, message.value)
         except LabError as error:
             _complain(prompt, error)
             return
-        if (misfit := self._misfit(made)) is not None:
+        if (misfit := _misfit(bench, made)) is not None:
             prompt.complain(str(misfit), _place(prompt, misfit))
             return
         self.preview = made
@@ -97,21 +105,31 @@ class LabEditing(LabBase):
         else:
             prompt.say(f"{exact(count.num_params)} params · {exact(count.macs)} MACs · enter accepts")
 
-    def _misfit(self, made: Bench) -> LabError | None:
-        """Why the candidate cannot be built any more; None where it can, or could not before."""
-        assert self.bench is not None
-        count = made.count(made.candidate)
-        added = len(made.comparison.candidates) > len(self.bench.comparison.candidates)
-        could = added or not isinstance(self.bench.count(self.bench.candidate), LabError)
-        return count if isinstance(count, LabError) and could else None
+    def _asked_of(self) -> Bench:
+        """The bench with the candidate selected that the open prompt is about, wherever that stands by now.
+
+        Raises:
+            LabError: when it is not on the bench any more.
+
+        """
+        bench, about = self.bench, self._about
+        assert bench is not None
+        assert about is not None
+        candidates = bench.comparison.candidates
+        if bench.candidate is about:
+            return bench
+        same = [at for at, candidate in enumerate(candidates) if candidate is about]
+        if found := same or [at for at, candidate in enumerate(candidates) if candidate == about]:
+            return benches.select(bench, found[0])
+        raise LabError(f"“{about.name}” as it was is not on the bench any more; esc leaves this line")
 
     async def on_prompt_accepted(self, message: "Prompt.Accepted") -> None:
         message.stop()
-        assert self.bench is not None
         assert self._make is not None
         try:
-            made = self._make(self.bench, message.value)
-            if (misfit := self._misfit(made)) is not None:
+            bench = self._asked_of()
+            made = self._make(bench, message.value)
+            if (misfit := _misfit(bench, made)) is not None:
                 message.prompt.complain(str(misfit), _place(message.prompt, misfit))
                 return
             if self._done is not None:
@@ -130,8 +148,15 @@ class LabEditing(LabBase):
         message.stop()
         await self._close(message.prompt)
 
+    async def leave_line(self) -> None:
+        """Forget the line of text that is open, if one is."""
+        from tuilab.tui.widgets.prompt import Prompt
+
+        for prompt in self.query(Prompt):
+            await self._close(prompt)
+
     async def _close(self, prompt: "Prompt") -> None:
-        self.preview, self._make, self._done = None, None, None
+        self.preview, self._make, self._done, self._about = None, None, None, None
         await prompt.remove()
         self.set_focus(self.query_one(f"#{self.pane}"))
 
@@ -190,6 +215,14 @@ def _with_notation(bench: Bench, text: str) -> Bench:
 def _added(bench: Bench, text: str) -> Bench:
     stack = parse(text)
     return benches.add(bench, Candidate(name=benches.named_after(stack), stack=stack))
+
+
+def _misfit(before: Bench, made: Bench) -> LabError | None:
+    """Why the candidate cannot be built any more; None where it can, or could not before."""
+    count = made.count(made.candidate)
+    added = len(made.comparison.candidates) > len(before.comparison.candidates)
+    could = added or not isinstance(before.count(before.candidate), LabError)
+    return count if isinstance(count, LabError) and could else None
 
 
 def _place(prompt: "Prompt", misfit: LabError) -> int | None:

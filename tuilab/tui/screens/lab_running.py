@@ -204,7 +204,7 @@ class LabRunning(LabEvidence):
             if choice == "stop":
                 self._send(stop, "stopping; what has been trained is kept")
 
-        choices = (Choice("cancel", "go on"), Choice("stop", "stop it", "s"))
+        choices = (Choice("cancel", "go on", "c"), Choice("stop", "stop it", "s"))
         self.app.push_screen(QuestionScreen("Stop this experiment? What has been trained is kept.", choices), answer)
 
     def _send(self, command: Callable[[Path, str], None], said: str) -> None:

@@ -291,7 +291,7 @@ class LibraryScreen(Screen[None]):
 
         ask = f"Delete the experiment “{record.comparison.title}” with all its runs?"
         self.app.push_screen(
-            QuestionScreen(ask, (Choice("cancel", "keep it"), Choice("delete", "delete", "d"))), answer
+            QuestionScreen(ask, (Choice("cancel", "keep it", "c"), Choice("delete", "delete", "d"))), answer
         )
 
     def _delete(self, experiment_id: str) -> None:

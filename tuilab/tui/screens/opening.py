@@ -56,8 +56,8 @@ class OpenScreen(ModalScreen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", id="open.up", show=False, tooltip="Choose the row above"),
-        Binding("down", "move(1)", "Down", id="open.down", show=False, tooltip="Choose the row below"),
+        Binding("up", "move(-1)", "Up", id="prompt.up", show=False, tooltip="Choose the row above"),
+        Binding("down", "move(1)", "Down", id="prompt.down", show=False, tooltip="Choose the row below"),
     ]
 
     def __init__(self, files: tuple[Path, ...], presets: tuple[Known, ...], take: Take) -> None:

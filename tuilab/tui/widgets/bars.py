@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.app import RenderResult
-from textual.binding import Binding
+from textual.binding import ActiveBinding, Binding
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.strip import Strip
@@ -116,6 +116,8 @@ def plain_key(name: str) -> str:
     return name.translate(_PLAIN_KEYS)
 
 
+_TYPED = "prompt."
+"""How the ids of keys of a line of text begin."""
 _PINNED = ("keys", "leave", "command_palette")
 """Actions that are always shown, at the right end."""
 
@@ -149,14 +151,8 @@ class KeyBar(Widget):
 
     def _changed(self, screen: Screen[object]) -> None:
         if screen is self.screen and self.is_attached:
-            self.entries = tuple(_entries(self._usable(), getattr(screen, "foremost", ())))
-
-    def _usable(self) -> Iterator[Binding]:
-        """What can be pressed: while a text is typed only what concerns the text, as letters are letters then."""
-        typing = isinstance(self.screen.focused, Input)
-        for active in self.screen.active_bindings.values():
-            if not typing or (active.binding.id or "").startswith("prompt."):
-                yield active.binding
+            usable = (active.binding for active in usable_bindings(screen))
+            self.entries = tuple(_entries(usable, getattr(screen, "foremost", ())))
 
     def render(self) -> RenderResult:
         return ""
@@ -190,6 +186,14 @@ class KeyBar(Widget):
         action = event.style.meta.get("@click")
         if isinstance(action, str):
             await (self.screen.focused or self.screen).run_action(action)
+
+
+def usable_bindings(screen: Screen[object]) -> Iterator[ActiveBinding]:
+    """What can be pressed: while a text is typed only what concerns the text, as letters are letters then."""
+    typing = isinstance(screen.focused, Input)
+    for active in screen.active_bindings.values():
+        if not typing or (active.binding.id or "").startswith(_TYPED):
+            yield active
 
 
 def _pieces(entry: tuple[str, str, str]) -> tuple[tuple[str, bool], ...]:

@@ -1,5 +1,7 @@
 """A line of text that takes its keys in the order in which they were pressed."""
 
+from itertools import takewhile
+from operator import eq
 from typing import ClassVar
 
 from textual import events
@@ -13,7 +15,7 @@ _EDITS = {
     if isinstance(binding, Binding)
     for key in binding.key.split(",")
 }
-_OWN = {"escape": "leave", "tab": "complete", "shift+tab": "complete"}
+_OWN = {"escape": "leave", "tab": "complete", "shift+tab": "complete", "ctrl+z": "undo", "ctrl+y": "redo"}
 
 
 class Entry(Input, inherit_bindings=False):
@@ -27,10 +29,32 @@ class Entry(Input, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Accept", id="prompt.accept", tooltip="Take what is written"),
         Binding("tab", "complete", "Complete", id="prompt.complete", tooltip="Take what is suggested in gray"),
-    ]
+        Binding("ctrl+z", "undo", "Undo", id="prompt.undo", show=False,
+                tooltip="Take back the last change of this line"),
+        Binding("ctrl+y", "redo", "Redo", id="prompt.redo", show=False, tooltip="Make that change again"),
+        Binding("home,ctrl+a", "home", "Start", id="prompt.home", show=False, tooltip="Go to the start of the line"),
+        Binding("end,ctrl+e", "end", "End", id="prompt.end", show=False, tooltip="Go to the end of the line"),
+        Binding("ctrl+w", "delete_left_word", "Cut word", id="prompt.word", show=False,
+                tooltip="Delete the word before the cursor"),
+        Binding("ctrl+u", "delete_left_all", "Cut left", id="prompt.left", show=False,
+                tooltip="Delete everything before the cursor"),
+        Binding("ctrl+k", "delete_right_all", "Cut right", id="prompt.right", show=False,
+                tooltip="Delete everything after the cursor"),
+    ]  # fmt: skip
 
     class Left(Message):
         """The person wants to leave the line."""
+
+    _past: tuple[str, ...] = ()
+    """What was written before each change, the last one last."""
+    _future: tuple[str, ...] = ()
+    """What was taken back, the last one last."""
+    _travels = False
+
+    def watch_value(self, old: str, new: str) -> None:
+        """Remember what was written, unless this is a way back or forth, or the text to start from."""
+        if self.is_mounted and not self._travels:
+            self._past, self._future = (*self._past, old), ()
 
     async def _on_key(self, event: events.Key) -> None:
         action = _OWN.get(event.key) or _EDITS.get(event.key)
@@ -45,6 +69,28 @@ class Entry(Input, inherit_bindings=False):
     def action_leave(self) -> None:
         """Leave the line as it is."""
         self.post_message(self.Left())
+
+    def action_undo(self) -> None:
+        """Take back the last change of the text."""
+        if self._past:
+            self._future = (*self._future, self.value)
+            text, self._past = self._past[-1], self._past[:-1]
+            self._travel(text)
+
+    def action_redo(self) -> None:
+        """Make the change again that was taken back."""
+        if self._future:
+            self._past = (*self._past, self.value)
+            text, self._future = self._future[-1], self._future[:-1]
+            self._travel(text)
+
+    def _travel(self, text: str) -> None:
+        """Show another text, with the cursor behind the place where it differs."""
+        behind = sum(takewhile(bool, map(eq, reversed(self.value), reversed(text))))
+        self._travels = True
+        self.value = text
+        self._travels = False
+        self.cursor_position = len(text) - behind
 
     def action_complete(self) -> None:
         """Take what is suggested; the key never leads out of the line."""
