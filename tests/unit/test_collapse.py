@@ -1,17 +1,22 @@
 """Collapse: what folds, into what, and that folding changes no output."""
 
+from collections import Counter
+from itertools import groupby
 from random import Random
 
 import numpy as np
 import pytest
 
 from tests.unit.test_degrees_of_freedom import _forward, _random_affine, _shapes
-from tuilab.analysis.collapse import apply, find_collapses, fold
+from tuilab.analysis.collapse import Cost, apply, find_collapses, fold
+from tuilab.analysis.counting import count
 from tuilab.analysis.folding import fold_weights
-from tuilab.analysis.freedom import degrees_of_freedom
+from tuilab.analysis.freedom import degrees_of_freedom, is_transparent
 from tuilab.spec.errors import LabError
+from tuilab.spec.layers import Activation, ActivationKind, Layer, Linear, Repeat, Stack, Sum
 from tuilab.spec.network import Network
 from tuilab.spec.notation import format_stack, parse
+from tuilab.spec.shapes import stack_shape
 
 CASES = [
     ("3", 10, 10, "", [("serial", (0,), 2, 73, 61, 110)]),
@@ -65,7 +70,8 @@ def test_the_ends_of_a_repeat_fold_into_each_other():
 
 def test_a_collapse_inside_a_repeat_says_how_often():
     (found,) = find_collapses(Network(parse("3*(2*(5 5 relu) tanh)"), (2,), 2))
-    assert (found.times, found.path, found.last_path) == (6, (0, 0, 0), (0, 0, 1))
+    assert (found.times, found.run.paths) == (6, ((0, 0, 0), (0, 0, 1)))
+    assert found.costs == (Cost(5, 60, 30), Cost(1, 45, 15))
 
 
 def test_images_are_left_alone_until_they_are_flat():
@@ -134,3 +140,133 @@ def test_a_deep_chain_folds_to_rounding():
 def test_a_non_linearity_cannot_be_folded():
     with pytest.raises(LabError, match="relu is not an affine map"):
         fold_weights(parse("relu"), [], 3)
+
+
+def _random_seams(rng: Random, features: int, depth: int, *, sums: bool) -> Stack:
+    """A stack of linear layers, activations, repeats and sums, with many places where a repeat meets a layer."""
+    layers: list[Layer] = []
+    for _ in range(rng.randint(1, 4)):
+        kind = rng.random()
+        if depth and kind < 0.45:
+            body = _random_seams(rng, features, depth - 1, sums=sums)
+            layers.append(Repeat(rng.randint(1, 3), body))
+        elif sums and depth and kind < 0.52:
+            width = rng.randint(1, 4)
+            branches = ((*_random_seams(rng, features, depth - 1, sums=sums), Linear(width)) for _ in range(2))
+            layers.append(Sum(tuple(branches)))
+        elif kind < 0.6:
+            layers.append(Activation(ActivationKind.IDENTITY))
+        elif kind < 0.8:
+            layers.append(Linear(rng.randint(1, 4), bias=rng.random() < 0.7))
+        else:
+            layers.append(Activation(ActivationKind.TANH))
+        features = stack_shape((layers[-1],), (features,))[0]
+    return tuple(layers)
+
+
+def _unrolled(stack: Stack) -> Stack:
+    """The stack without repeats and without layers that change nothing."""
+    layers: list[Layer] = []
+    for layer in stack:
+        match layer:
+            case Repeat(times, body):
+                layers += _unrolled(body) * times
+            case Sum(branches):
+                layers.append(Sum(tuple(map(_unrolled, branches))))
+            case _ if not is_transparent(layer):
+                layers.append(layer)
+            case _:
+                pass
+    return tuple(layers)
+
+
+def _told(network: Network) -> Counter[object]:
+    """Every collapse up to the numbers of its layers, once for each copy."""
+    told: Counter[object] = Counter()
+    for found in find_collapses(network):
+        kind = "parallel" if found.kind == "parallel" else "serial"
+        for cost in found.costs:
+            told[kind, _unrolled(found.run.layers), cost.num_params, cost.degrees_of_freedom] += cost.times
+    return told
+
+
+def _random_network(rng: Random, *, sums: bool = True) -> Network:
+    features = rng.randint(1, 4)
+    return Network(_random_seams(rng, features, 2, sums=sums), (features,), rng.choice([None, 3]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_stack_with_repeats_collapses_where_it_does_when_written_out(seed):
+    rng = Random(seed)
+    for _ in range(250):
+        network = _random_network(rng)
+        written = Network(_unrolled(network.stack), network.in_shape, network.out_features)
+        assert _told(network) == _told(written), format_stack(network.stack)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_folding_leaves_nothing_to_fold(seed):
+    rng = Random(seed)
+    for _ in range(250):
+        network = _random_network(rng)
+        says = format_stack(network.stack)
+        folded = fold(network)
+        assert fold(folded) == folded, says
+        assert find_collapses(folded) == (), says
+        assert folded.check() == network.check()
+        if not find_collapses(network):
+            assert _unrolled(folded.stack) == _unrolled(network.stack), says
+
+
+def test_layers_in_a_row_never_have_fewer_degrees_of_freedom_than_parameters_without_a_word():
+    rng = Random(5)
+    quiet = 0
+    for _ in range(1000):
+        network = _random_network(rng, sums=False)
+        if not find_collapses(network):
+            quiet += 1
+            assert degrees_of_freedom(network) == count(network).num_params, format_stack(network.stack)
+    assert quiet > 200
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_folding_one_by_one_in_any_order_ends_in_the_same_layers(seed):
+    rng = Random(seed)
+    for _ in range(120):
+        network = folded = _random_network(rng)
+        while found := find_collapses(folded):
+            mended = apply(folded, rng.choice(found))
+            assert mended != folded
+            assert mended.check() == network.check()
+            folded = mended
+        assert _unrolled(folded.stack) == _unrolled(fold(network).stack), format_stack(network.stack)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_folded_network_with_repeats_computes_the_same_outputs(seed):
+    rng, draw = Random(seed), np.random.default_rng(seed)
+    network = _random_network(rng, sums=False)
+    written, folded = _unrolled(network.layers), _unrolled(fold(network).layers)
+    features = network.in_shape[0]
+    values = [draw.normal(size=shape) / np.sqrt(shape[0]) for shape in _shapes(written, features)[0]]
+    x = draw.normal(size=(50, features))
+    left, params, width = list(values), list[np.ndarray](), features
+    for linear, run in groupby(written, lambda layer: isinstance(layer, Linear)):
+        if linear:
+            layers = tuple(layer for layer in run if isinstance(layer, Linear))
+            pairs = [(left.pop(0).T, left.pop(0) if layer.bias else None) for layer in layers]
+            weight, bias = fold_weights(layers, pairs, width)
+            params += [weight.T] if bias is None else [weight.T, bias]
+            width = len(weight)
+    assert [value.shape for value in params] == _shapes(folded, features)[0]
+    actual, expected = _forward(folded, x, params), _forward(written, x, list(values))
+    assert np.abs(actual - expected).max() <= 1e-12 * max(1, np.abs(expected).max())
+
+
+def test_ten_billion_copies_are_folded_at_their_ends():
+    network = Network(parse("3 14583333331*(3 relu) 5 14583333331*(relu 3)"), (3,), 3)
+    assert [found.run.paths for found in find_collapses(network)] == [((0,), (1, 0)), ((3, 1), (4,))]
+    assert format_stack(fold(network).stack) == "14583333331*(3 relu) 5 14583333330*(relu 3) relu"
+    ends = Network(parse("14583333331*(3 relu 4)"), (3,), 3)
+    assert [found.times for found in find_collapses(ends)] == [14583333330, 1]
+    assert format_stack(fold(ends).stack) == "3 relu 14583333330*(3 relu)"

@@ -6,26 +6,34 @@ W = W_2 W_1 and b = W_2 b_1 + b_2, or W = W_1 + W_2 and b = b_1 + b_2.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, TypeAlias
 
 from tuilab.analysis.counting import tally
+from tuilab.analysis.edit import stack_at
 from tuilab.analysis.families import Affine
-from tuilab.analysis.freedom import is_transparent, stack_degrees, stack_family
-from tuilab.spec.layers import (
-    Activation,
-    Flatten,
-    Layer,
-    Linear,
-    Out,
-    Repeat,
-    Residual,
-    Stack,
-    Sum,
-    children,
-    contains_out,
-)
+from tuilab.analysis.freedom import stack_degrees, stack_family
+from tuilab.analysis.open_runs import Copies, OpenRuns, Run
+from tuilab.analysis.stack_folding import Folder, is_affine, num_affine
+from tuilab.spec.layers import Layer, Out, Repeat, Residual, Stack, Sum, contains_out
 from tuilab.spec.network import Network, Path
-from tuilab.spec.shapes import Shape, output_shape
+from tuilab.spec.shapes import Shape
+
+Kind: TypeAlias = Literal["serial", "parallel", "copies"]
+
+
+class Cost(NamedTuple):
+    """What some copies of layers that collapse cost, each of them.
+
+    Attributes:
+        times: such copies.
+        num_params: nominal parameters.
+        degrees_of_freedom: what tells the functions of these layers apart.
+
+    """
+
+    times: int
+    num_params: int
+    degrees_of_freedom: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,52 +41,43 @@ class Collapse:
     """Layers that fold into fewer without changing the function.
 
     Attributes:
-        kind: serial (adjacent affine layers), parallel (affine branches added), or copies (the end of a repeat's
-            body folds with the start of its next copy).
-        path: of the first layer.
-        num_layers: how many adjacent layers of that stack take part; the last may be the implied final projection.
-        layers: those layers.
-        folded: what stands for them afterwards.
-        times: copies of the surrounding repeats.
-        num_params: nominal parameters of the layers, of one copy.
-        degrees_of_freedom: what tells the functions of these layers apart.
-        folded_params: nominal parameters of ``folded``.
-        family: the affine maps that these layers reach; None where they are not all affine.
+        kind: serial (affine layers one after the other), parallel (affine branches added), or copies (the end of a
+            repeat's body folds with the start of its next copy).
+        path: of the first layer of the stack that holds them.
+        num_layers: how many layers of that stack hold them, repeats that they reach into included; the last may be
+            the implied final projection.
+        folded: what stands for those layers afterwards.
+        run: the layers themselves.
+        costs: of the surrounding repeats' copies; more than one where some have an input of another shape. The most
+            frequent is first.
+        folded_params: nominal parameters of the one layer that such a copy folds into.
+        family: the affine maps that such a copy reaches; None where they are not all affine.
 
     """
 
-    kind: Literal["serial", "parallel", "copies"]
+    kind: Kind
     path: Path
     num_layers: int
-    layers: Stack
     folded: Stack
-    times: int
-    num_params: int
-    degrees_of_freedom: int
+    run: Run
+    costs: tuple[Cost, ...]
     folded_params: int
     family: Affine | None
 
     @property
-    def last_path(self) -> Path:
-        """Path of the last layer."""
-        return (*self.path[:-1], self.path[-1] + self.num_layers - 1)
+    def times(self) -> int:
+        """Copies of them in the network."""
+        return sum(cost.times for cost in self.costs)
 
+    @property
+    def num_params(self) -> int:
+        """Nominal parameters of the most frequent copy."""
+        return self.costs[0].num_params
 
-def is_affine(layer: Layer, shape: Shape) -> bool:
-    """Whether ``layer`` is a trained affine map of the features; images and frozen layers are left alone."""
-    match layer:
-        case Linear(trainable=trainable):
-            return trainable
-        case Out():
-            return True
-        case Flatten():
-            return len(shape) == 1
-        case Residual(body) | Repeat(_, body):
-            return all(is_affine(inner, shape) for inner in body)
-        case Sum(branches):
-            return all(is_affine(inner, shape) for branch in branches for inner in branch)
-        case _:
-            return is_transparent(layer)
+    @property
+    def degrees_of_freedom(self) -> int:
+        """Degrees of freedom of the most frequent copy."""
+        return self.costs[0].degrees_of_freedom
 
 
 def find_collapses(network: Network) -> tuple[Collapse, ...]:
@@ -93,7 +92,7 @@ def find_collapses(network: Network) -> tuple[Collapse, ...]:
 
 def iterate_collapses(network: Network) -> Iterator[Collapse]:
     """``find_collapses`` one by one."""
-    return _Finder(network).stack(_written(network), network.in_shape, (), 1)
+    return _Finder(network).collapses()
 
 
 def fold(network: Network) -> Network:
@@ -103,24 +102,19 @@ def fold(network: Network) -> Network:
         ShapeError: when layers do not fit each other.
 
     """
-    finder, stack, before = _Finder(network), _written(network), None
+    folder, stack, before = Folder(network.out_features), _written(network), None
     while stack != before:
-        before, stack = stack, finder.fold(stack, network.in_shape)
+        before, stack = stack, folder.fold(stack, network.in_shape)
     return Network(_unwritten(network, stack), network.in_shape, network.out_features)
 
 
 def apply(network: Network, collapse: Collapse) -> Network:
     """The network with one collapse folded."""
-    return replaced(network, collapse, collapse.folded)
-
-
-def replaced(network: Network, collapse: Collapse, layers: Stack) -> Network:
-    """The network with ``layers`` in the place of those that collapse."""
-    path, stack = collapse.path, network.stack
+    path, stack, folded = collapse.path, network.stack, collapse.folded
     if len(path) > 1 or path[0] + collapse.num_layers <= len(stack):
-        stack = _replace(stack, path, collapse.num_layers, layers)
+        stack = _replace(stack, path, collapse.num_layers, folded)
     else:
-        stack = (*stack[: path[0]], *(layers[:-1] if layers[-1] == Out() else layers))
+        stack = (*stack[: path[0]], *(folded[:-1] if folded[-1] == Out() else folded))
     return Network(stack, network.in_shape, network.out_features)
 
 
@@ -157,191 +151,71 @@ def _replace(stack: Stack, path: Path, num_layers: int, folded: Stack) -> Stack:
 
 
 class _Finder:
-    """Walks a network whose final projection is stated."""
+    """What folds in one network."""
 
     def __init__(self, network: Network) -> None:
-        self.out_features = network.out_features
+        self._stack = _written(network)
+        self._folder = Folder(network.out_features)
+        self._runs = OpenRuns(network.layers, network.in_shape, is_affine, containers=True)
 
-    def after(self, layer: Layer, shape: Shape) -> Shape:
-        if isinstance(layer, Activation):
-            return shape
-        if isinstance(layer, Out):
-            return (*shape[:-1], self.out_features or 1)
-        return output_shape(self.resolved(layer) if children(layer) else layer, shape)
+    def collapses(self) -> Iterator[Collapse]:
+        runs = [copies for copies in self._runs.runs if num_affine(copies[0].run.layers) > 1]
+        for copies in sorted([*runs, *self._runs.branched], key=_order):
+            path, number = copies[0].run.segment
+            layers = stack_at(self._stack, path[:-1])[path[-1] : path[-1] + number]
+            found = self._collapse(copies, path, layers)
+            if found.folded != layers:
+                yield found
 
-    def resolved(self, layer: Layer) -> Layer:
-        """The layer with its final projections as linear layers."""
-        return Network((layer,), (1,), self.out_features).layers[0] if contains_out((layer,)) else layer
-
-    def runs(self, stack: Stack, shape: Shape) -> Iterator[tuple[int, int, Shape]]:
-        """Start, stop and input shape of the longest runs of affine layers, and of every other layer alone."""
-        start, start_shape = 0, shape
-        for index, layer in enumerate(stack):
-            if not is_affine(layer, shape):
-                if index > start:
-                    yield start, index, start_shape
-                yield index, index + 1, shape
-                shape = self.after(layer, shape)
-                start, start_shape = index + 1, shape
-            else:
-                shape = self.after(layer, shape)
-        if len(stack) > start:
-            yield start, len(stack), start_shape
-
-    def stack(self, stack: Stack, shape: Shape, path: Path, times: int) -> Iterator[Collapse]:
-        for start, stop, at in self.runs(stack, shape):
-            layers = stack[start:stop]
-            if len(layers) == 1 and not children(layers[0]):
-                continue
-            if len(layers) == 1 and not is_affine(layers[0], at):
-                yield from self.inside(layers[0], at, (*path, start), times)
-                continue
-            while layers and is_transparent(layers[0]):
-                layers, start = layers[1:], start + 1
-            while layers and is_transparent(layers[-1]):
-                layers = layers[:-1]
-            if _num_affine(layers) > 1 and (len(layers) > 1 or isinstance(layers[0], Repeat)):
-                yield self.collapse("serial", (*path, start), layers, self.folded(layers, at), at, times)
-            for offset, layer in enumerate(layers):
-                yield from self.inside(layer, at, (*path, start + offset), times)
-                at = self.after(layer, at)
-
-    def inside(self, layer: Layer, shape: Shape, path: Path, times: int) -> Iterator[Collapse]:
-        match layer:
-            case Residual(body):
-                if is_affine(layer, shape) and _num_affine(body):
-                    yield self.collapse("parallel", path, (layer,), self.folded((layer,), shape), shape, times)
-                yield from self.stack(body, shape, path, times)
-            case Sum(branches):
-                merged = self.merged(layer, shape)
-                if merged != (layer,):
-                    yield self.collapse("parallel", path, (layer,), merged, shape, times)
-                for index, branch in enumerate(branches):
-                    yield from self.stack(branch, shape, (*path, index), times)
-            case Repeat(copies, body):
-                rotated = self.rotated(layer, shape)
-                if rotated != (layer,):
-                    yield self.collapse("copies", path, (layer,), rotated, shape, times)
-                last = shape if copies == 1 else self.after(Repeat(copies - 1, body), shape)
-                yield from self.stack(body, last, path, times * copies)
-            case _:
-                return
-
-    def collapse(
-        self,
-        kind: Literal["serial", "parallel", "copies"],
-        path: Path,
-        layers: Stack,
-        folded: Stack,
-        shape: Shape,
-        times: int,
-    ) -> Collapse:
-        before, after = (tuple(map(self.resolved, part)) for part in (layers, folded))
+    def _collapse(self, copies: list[Copies], path: Path, layers: Stack) -> Collapse:
+        copies = sorted(copies, key=lambda some: -some.times)
+        run = copies[0].run
+        kind, folded, after = self._folded(run, layers)
         return Collapse(
             kind,
             path,
             len(layers),
-            layers,
             folded,
-            times,
-            tally(before, shape).num_params,
-            stack_degrees(before, shape),
-            tally(after, shape).num_params,
-            stack_family(before, shape),
+            run,
+            tuple(_cost(some) for some in copies),
+            tally(tuple(map(self._folder.resolved, after)), run.shape).num_params,
+            stack_family(run.layers, run.shape),
         )
 
-    def folded(self, layers: Stack, shape: Shape) -> Stack:
-        """One layer for a run of affine layers; ``layers`` itself where there is nothing to fold."""
-        working = [layer for layer in layers if not is_transparent(layer)]
-        if not _num_affine(layers) or (len(working) == 1 and isinstance(working[0], Linear | Out)):
-            return layers
-        bias = _has_bias(layers)
-        if contains_out(layers[-1:]):
-            return (Out(bias=bias),)
-        end = shape
-        for layer in layers:
-            end = self.after(layer, end)
-        return (Linear(end[-1], bias=bias),)
+    def _folded(self, run: Run, layers: Stack) -> tuple[Kind, Stack, Stack]:
+        """The kind, what stands for the layers that hold the run, and what stands for the run."""
+        if not _is_serial(run):
+            folded = self._added(run.layers[0], run.shape, layers)
+            return "parallel", folded, folded
+        shape = self._runs.shapes.get(run.segment[0], run.shape)
+        one = self._folder.one(run.layers, run.shape)
+        if run.wrap is None:
+            return "serial", self._folder.joined(layers, shape), one
+        (repeat,) = layers
+        assert isinstance(repeat, Repeat)
+        return "copies", self._folder.turned(repeat, shape), one
 
-    def merged(self, layer: Sum, shape: Shape) -> Stack:
-        """The sum with its affine branches merged into one."""
-        flat = [branch for branch in layer.branches if all(is_affine(inner, shape) for inner in branch)]
-        if len(flat) < 2 or not any(map(_num_affine, flat)):
-            return (layer,)
-        one = self.folded((Sum(tuple(flat)),), shape)
-        rest = tuple(branch for branch in layer.branches if branch not in flat)
-        return one if not rest else (Sum((one, *rest)),)
-
-    def rotated(self, layer: Repeat, shape: Shape) -> Stack:
-        """A repeat whose body starts and ends with affine layers, with neighbouring ends folded."""
-        runs = list(self.runs(layer.body, shape))
-        first, last = (layer.body[start:stop] for start, stop, _ in (runs[0], runs[-1]))
-        if layer.times < 2 or len(runs) < 2 or not (_all_affine(first, shape) and _all_affine(last, shape)):
-            return (layer,)
-        if not (_num_affine(first) and _num_affine(last)):
-            return (layer,)
-        middle = layer.body[len(first) : len(layer.body) - len(last)]
-        joint = (*self.folded((*last, *first), runs[-1][2]), *middle)
-        copies = joint if layer.times == 2 else (Repeat(layer.times - 1, joint),)
-        return (*first, *middle, *copies, *last)
-
-    def fold(self, stack: Stack, shape: Shape) -> Stack:
-        """The stack with everything folded, inside first."""
-        result: list[Layer] = []
-        for start, stop, at in self.runs(stack, shape):
-            layers = stack[start:stop]
-            if _all_affine(layers, at):
-                result += self.folded(layers, at)
-            else:
-                result += self.fold_inside(layers[0], at)
-        return tuple(result)
-
-    def fold_inside(self, layer: Layer, shape: Shape) -> Stack:
-        match layer:
-            case Residual(body):
-                return (Residual(self.fold(body, shape)),)
-            case Sum(branches):
-                return self.merged(Sum(tuple(self.fold(branch, shape) for branch in branches)), shape)
-            case Repeat(times, body):
-                return self.rotated(Repeat(times, self.fold(body, shape)), shape)
-            case _:
-                return (layer,)
+    def _added(self, layer: Layer, shape: Shape, layers: Stack) -> Stack:
+        """A residual or sum as written with its affine branches as one, where they are more than one."""
+        (written,) = layers
+        if isinstance(written, Sum):
+            return self._folder.merged(written, shape)
+        return self._folder.one(layers, shape) if is_affine(layer, shape) else layers
 
 
-def _all_affine(layers: Stack, shape: Shape) -> bool:
-    return all(is_affine(layer, shape) for layer in layers)
+def _is_serial(run: Run) -> bool:
+    return len(run.atoms) > 1 or isinstance(run.layers[0], Repeat)
 
 
-def _num_affine(stack: Stack) -> int:
-    """Linear layers in ``stack``, at most two for a repeat."""
-    number = 0
-    for layer in stack:
-        match layer:
-            case Linear() | Out():
-                number += 1
-            case Residual(body):
-                number += _num_affine(body)
-            case Repeat(times, body):
-                number += min(times, 2) * _num_affine(body)
-            case Sum(branches):
-                number += sum(map(_num_affine, branches))
-            case _:
-                pass
-    return number
+def _order(copies: list[Copies]) -> tuple[Path, int]:
+    """Outermost and first ones first; at the same layers a run, then a repeat's end, what follows it, branches."""
+    run = copies[0].run
+    path, _ = run.segment
+    if not _is_serial(run):
+        return path, 3
+    return path, 1 if run.wrap is not None else 0 if run.atoms[0].path == path else 2
 
 
-def _has_bias(stack: Stack) -> bool:
-    """Whether any affine layer of ``stack`` has a bias; one anywhere reaches the end."""
-    for layer in stack:
-        match layer:
-            case Linear(bias=True) | Out(bias=True):
-                return True
-            case Residual(body) | Repeat(_, body):
-                if _has_bias(body):
-                    return True
-            case Sum(branches):
-                if any(map(_has_bias, branches)):
-                    return True
-            case _:
-                pass
-    return False
+def _cost(copies: Copies) -> Cost:
+    layers, shape = copies.run.layers, copies.run.shape
+    return Cost(copies.times, tally(layers, shape).num_params, stack_degrees(layers, shape))

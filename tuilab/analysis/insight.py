@@ -111,11 +111,6 @@ class Subject:
         return path == (len(self.network.stack),)
 
 
-def neighbours(path: Path, number: int) -> tuple[Path, ...]:
-    """The paths of ``number`` rows of one stack from ``path`` on."""
-    return tuple((*path[:-1], path[-1] + offset) for offset in range(number))
-
-
 def count(number: int, noun: str) -> str:
     """``1 layer``, ``2 layers``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -2,12 +2,10 @@
 
 from itertools import islice
 
-from tuilab.analysis.collapse import Collapse, apply, iterate_collapses, replaced
-from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Subject, Why, count, neighbours
-from tuilab.analysis.structure import stack_depth
-from tuilab.spec.layers import Activation, ActivationKind, Layer, Linear, Out, Repeat, Residual, Stack, Sum
+from tuilab.analysis.collapse import Collapse, apply, iterate_collapses
+from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Subject, Why, count
+from tuilab.analysis.insight_runs import bent, bent_branches, told
 
-_RELU = Activation(ActivationKind.RELU)
 _CHAINS = (
     "Saxe, McClelland, Ganguli 2014, Exact solutions to the nonlinear dynamics of learning in deep linear neural "
     "networks; Arora, Cohen, Hazan 2018, On the optimization of deep networks: implicit acceleration by "
@@ -21,25 +19,30 @@ def collapse_insights(subject: Subject) -> list[Insight]:
 
 
 def _insight(subject: Subject, found: Collapse) -> Insight:
-    network, paths = subject.network, neighbours(found.path, found.num_layers)
-    place = subject.where(paths)
-    fixes = (
-        Fix(_fold_label(found), apply(network, found).stack),
-        Fix("put a ReLU between", replaced(network, found, _bent(found)).stack),
-    )
-    numbers = f"{count(found.num_params, 'parameter')}, {count(found.degrees_of_freedom, 'degree')} of freedom"
-    if found.times > 1:
-        numbers += f" in each of {found.times:,} copies"
+    run, stack = found.run, subject.network.stack
+    parted = bent_branches(stack, found.path) if found.kind == "parallel" else bent(stack, run)
+    fixes = (Fix(_fold_label(found), apply(subject.network, found).stack), Fix("put a ReLU between", parted))
+    numbers = _costs(found)
     if found.kind == "parallel":
+        place = subject.where(run.paths)
         sentence = f"the branches of {place} add up without a non-linearity and act as one: {numbers}"
-        return Insight(InsightKind.PARALLEL_COLLAPSE, paths, place, sentence, _why_parallel(found), fixes)
-    if found.kind == "copies":
-        sentence = f"the copies of {place} meet without a non-linearity, end to start: {numbers}"
-    elif len(paths) == 1:
-        sentence = f"the copies of {place} have no non-linearity between them and act as one affine map: {numbers}"
-    else:
-        sentence = f"{place} have no non-linearity between them and act as one affine map: {numbers}"
+        return Insight(InsightKind.PARALLEL_COLLAPSE, run.paths, place, sentence, _why_parallel(found), fixes)
+    paths, place, what = told(subject, run)
+    sentence = f"{what} and act as one affine map: {numbers}"
     return Insight(InsightKind.SERIAL_COLLAPSE, paths, place, sentence, _why_serial(found), fixes)
+
+
+def _costs(found: Collapse) -> str:
+    """What the layers are nominally and really, copy by copy where those differ."""
+    first, *others = found.costs
+    said = f"{count(first.num_params, 'parameter')}, {count(first.degrees_of_freedom, 'degree')} of freedom"
+    if found.times > 1:
+        copies = "seams" if found.kind == "copies" else "copies"
+        said += f" in each of {first.times:,} {copies}" if first.times > 1 else f" in one of {found.times:,} {copies}"
+    for cost in others:
+        where = f"each of {cost.times:,} others" if cost.times > 1 else "another"
+        said += f", {cost.num_params:,} and {cost.degrees_of_freedom:,} in {where}"
+    return said
 
 
 def _fold_label(found: Collapse) -> str:
@@ -86,42 +89,3 @@ def _why_parallel(found: Collapse) -> Why:
         "weight decay counts 1/J, and w1 - w2 stays what it was at the start."
     )
     return Why("Parallel affine branches add up to one", text, _CHAINS)
-
-
-def _bent(found: Collapse) -> Stack:
-    """The layers with a ReLU wherever two affine maps meet."""
-    if found.kind == "parallel":
-        return tuple(map(_bent_branches, found.layers))
-    if found.kind == "copies":
-        (repeat,) = found.layers
-        assert isinstance(repeat, Repeat)
-        return (Repeat(repeat.times, (*repeat.body, _RELU)),)
-    bent: list[Layer] = []
-    straight = False
-    for layer in found.layers:
-        if stack_depth((layer,)):
-            bent += [_RELU] if straight else []
-            straight = not isinstance(layer, Repeat)
-        bent.append(_bent_copies(layer))
-    return tuple(bent)
-
-
-def _bent_copies(layer: Layer) -> Layer:
-    if not isinstance(layer, Repeat):
-        return layer
-    body: list[Layer] = []
-    for inner in layer.body:
-        body.append(_bent_copies(inner))
-        if isinstance(inner, Linear | Out | Sum | Residual):
-            body.append(_RELU)
-    return Repeat(layer.times, tuple(body))
-
-
-def _bent_branches(layer: Layer) -> Layer:
-    match layer:
-        case Residual(body):
-            return Residual((*body, _RELU))
-        case Sum(branches):
-            return Sum(tuple((*branch, _RELU) if stack_depth(branch) else branch for branch in branches))
-        case _:
-            return layer

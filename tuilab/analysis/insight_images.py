@@ -1,33 +1,23 @@
 """Serial collapse on images: convolutions and what follows them without a non-linearity."""
 
 from collections.abc import Iterator
-from itertools import islice
 
 from tuilab.analysis.edit import substitute
 from tuilab.analysis.freedom import is_transparent
-from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Subject, Why, neighbours
-from tuilab.spec.layers import (
-    Activation,
-    ActivationKind,
-    AvgPool,
-    Conv,
-    Flatten,
-    Layer,
-    Linear,
-    Repeat,
-    Stack,
-    Sum,
-    children,
-)
-from tuilab.spec.network import Network, Path
+from tuilab.analysis.insight import MOST, Fix, Insight, InsightKind, Subject, Why
+from tuilab.analysis.insight_runs import bent, told
+from tuilab.analysis.open_runs import OpenRuns, Run
+from tuilab.spec.layers import AvgPool, Conv, Flatten, Layer, Linear, Repeat, Stack
 from tuilab.spec.notation import format_layer
-
-_RELU = Activation(ActivationKind.RELU)
+from tuilab.spec.shapes import Shape
 
 
 def image_insights(subject: Subject) -> list[Insight]:
     """Runs of affine layers that start with a convolution and hold a second layer with weights, at most ``MOST``."""
-    return [_insight(subject, path, run) for path, run in islice(_runs(subject.layers, ()), MOST)]
+    found = OpenRuns(subject.layers, subject.network.in_shape, _is_open, containers=False).runs
+    runs = {(run.paths, run.wrap): run for copies in found for run in _pairs(copies[0].run)}
+    first = sorted(runs.values(), key=lambda run: (run.segment[0], run.paths))
+    return [_insight(subject, run) for run in first[:MOST]]
 
 
 def folded(first: Conv, second: Conv) -> Conv | None:
@@ -43,56 +33,44 @@ def folded(first: Conv, second: Conv) -> Conv | None:
     )
 
 
-def _runs(stack: Stack, path: Path) -> Iterator[tuple[Path, Stack]]:
-    """Path of the first layer and the layers of each run; it ends with its second layer with weights."""
+def _is_open(layer: Layer, _: Shape) -> bool:
+    return isinstance(layer, Conv | Linear | AvgPool | Flatten) or is_transparent(layer)
+
+
+def _pairs(run: Run) -> Iterator[Run]:
+    """The parts of a run from a convolution to the next layer with weights."""
     start: int | None = None
-    for index, layer in enumerate(stack):
+    for at, layer in enumerate(run.layers):
         if isinstance(layer, Conv | Linear) and start is not None:
-            yield (*path, start), stack[start : index + 1]
+            yield run.between(start, at + 1)
         if isinstance(layer, Conv):
-            start = index
-        elif not (isinstance(layer, AvgPool | Flatten) or is_transparent(layer)):
+            start = at
+        elif isinstance(layer, Linear | Repeat):
             start = None
-        yield from _inside(layer, (*path, index))
+        if isinstance(layer, Repeat) and layer.times > 1 and all(isinstance(inner, Conv) for inner in layer.body):
+            yield run.between(at, at + 1)
 
 
-def _inside(layer: Layer, path: Path) -> Iterator[tuple[Path, Stack]]:
-    match layer:
-        case Repeat(times, (Conv(),)) if times > 1:
-            yield path, (layer,)
-        case Sum(branches):
-            for branch, body in enumerate(branches):
-                yield from _runs(body, (*path, branch))
-        case _:
-            for body in children(layer):
-                yield from _runs(body, path)
+def _insight(subject: Subject, run: Run) -> Insight:
+    paths, place, what = told(subject, run)
+    kind = InsightKind.SERIAL_COLLAPSE
+    if len(run.atoms) == 1:
+        return Insight(kind, paths, place, f"{what} and act as one convolution", _why(run.layers), _fixes(subject, run))
+    names = " and ".join(format_layer(layer) for layer in run.layers if isinstance(layer, Conv | Linear))
+    sentence = f"{what} and act as one affine map: {names}"
+    return Insight(kind, paths, place, sentence, _why(run.layers), _fixes(subject, run))
 
 
-def _insight(subject: Subject, path: Path, run: Stack) -> Insight:
-    paths = neighbours(path, len(run))
-    place = subject.where(paths)
-    names = " and ".join(format_layer(layer) for layer in run if isinstance(layer, Conv | Linear))
-    if len(run) == 1:
-        sentence = f"the copies of {place} have no non-linearity between them and act as one convolution"
-    else:
-        sentence = f"{place}: {names} have no non-linearity between them and act as one affine map"
-    return Insight(InsightKind.SERIAL_COLLAPSE, paths, place, sentence, _why(run), _fixes(subject.network, path, run))
-
-
-def _fixes(network: Network, path: Path, run: Stack) -> tuple[Fix, ...]:
-    if isinstance(run[0], Repeat):
-        bent = (Repeat(run[0].times, (*run[0].body, _RELU)),)
-        return (Fix("put a ReLU between", substitute(network.stack, path, bent).stack),)
-    written = run if path[0] + len(run) <= len(network.stack) or len(path) > 1 else run[:-1]
-    fixes = [
-        Fix("put a ReLU between", substitute(network.stack, path, (run[0], _RELU, *written[1:]), len(written)).stack)
-    ]
-    first, last = run[0], run[-1]
-    between = [layer for layer in run[1:-1] if not is_transparent(layer)]
-    if isinstance(first, Conv) and isinstance(last, Conv) and not between:
+def _fixes(subject: Subject, run: Run) -> tuple[Fix, ...]:
+    stack = subject.network.stack
+    fixes = [Fix("put a ReLU between", bent(stack, run))]
+    first, last = run.layers[0], run.layers[-1]
+    path, number = run.segment
+    between = [layer for layer in run.layers[1:-1] if not is_transparent(layer)]
+    if run.in_one_stack and isinstance(first, Conv) and isinstance(last, Conv) and number > 1 and not between:
         one = folded(first, last)
         if one is not None:
-            fixes.insert(0, Fix("fold into one convolution", substitute(network.stack, path, (one,), len(run)).stack))
+            fixes.insert(0, Fix("fold into one convolution", substitute(stack, path, (one,), number).stack))
     return tuple(fixes)
 
 
