@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from tuilab.spec.errors import LabError
+from tuilab.store import schema
 from tuilab.store.home import lock_folder, store_file
 from tuilab.store.locks import held_in
 from tuilab.store.reader import Reader
@@ -46,13 +47,16 @@ def _pages(path: Path) -> str:
             return "file is not a database"
     try:
         return _check(path, "ro")
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise
         # A transaction that a crash has cut off has to be taken back first.
         return _check(path, "rw")
 
 
 def _check(path: Path, mode: str) -> str:
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)) as connection:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    with closing(sqlite3.connect(address, uri=True, timeout=schema.BUSY_SECONDS)) as connection:
         found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     return found
 
