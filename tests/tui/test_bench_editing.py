@@ -96,6 +96,25 @@ async def test_a_stack_that_does_not_fit_can_still_be_edited_as_text(tmp_path: P
         assert "502 params" in screen_text(app)
 
 
+async def test_a_stack_that_does_not_fit_says_why_and_shows_the_row_to_unwrap(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        await press(app, pilot, ["j", "a", *"8 leaky_relu", "enter", "k", "left_parenthesis"])
+        text = screen_text(app)
+        assert bench_stacks(app)[0] == "100 residual(8) leaky_relu relu"
+        assert "adds its input 100 features" in text
+        assert "A does not fit" in text
+        assert "r runs it" not in text.splitlines()[0]
+        shown = " ".join(text.split())
+        for row in ("1 ■ linear 100 300", "2!↷ residual ?", "3 ■ linear 8 808", "5 ~ relu ?"):
+            assert row in shown
+        assert "Budget ? " in text
+        await press(app, pilot, ["f"])
+        assert "adds its input 100 features" in notices(app)
+        await press(app, pilot, ["right_parenthesis"])
+        assert bench_stacks(app)[0] == "100 8 leaky_relu relu"
+        assert "does not fit" not in screen_text(app)
+
+
 async def test_no_key_changes_the_bench_while_a_line_of_text_is_open(tmp_path: Path) -> None:
     every = [f"ctrl+{letter}" for letter in "abdefhijklmnrsuvwxyz"] + ["f2", "alt+up", "alt+down", "up", "shift+tab"]
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):

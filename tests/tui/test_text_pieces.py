@@ -11,6 +11,7 @@ from tests.stacks import random_stack
 from tests.tui.lab_store import TINY, result
 from tests.tui.live_values import COMPARISON
 from tuilab.spec.errors import LabError
+from tuilab.spec.layers import Linear, Residual
 from tuilab.spec.notation import parse
 from tuilab.tui import bench as benches
 from tuilab.tui import numbers
@@ -157,12 +158,17 @@ def test_every_row_of_a_stack_fits_and_its_params_add_up(seed: int, width: int) 
     count = bench.counts[0]
     if isinstance(count, LabError):
         return
-    rows = StackRows(count, bench.facts.in_shape, 0)
+    rows = StackRows(count.layers, count.num_params, bench.facts.in_shape, 0)
     assert fits(rows, width)
     assert sum(layer.num_params for layer in count.layers) == count.num_params
     for index in range(1, len(rows)):
         assert rows.row(rows.path(index)) == index
-    assert fits(BesideRows((rows, LabError("does not fit"), rows), ("a", "b", "c"), 2), width)
+    loose = benches.with_stack(bench, (*stack, Residual((Linear(9999),))))
+    assert isinstance(loose.counts[0], LabError)
+    misfit = StackRows(loose.rows(loose.candidate), None, bench.facts.in_shape, 0)
+    assert fits(misfit, width)
+    assert len(misfit) == len(rows) + 2
+    assert fits(BesideRows((rows, misfit, rows), ("a", "b", "c"), 2), width)
 
 
 @pytest.mark.parametrize("width", [29, 43])
@@ -171,7 +177,7 @@ def test_a_layer_is_named_in_full_where_a_bar_or_blanks_can_give_way(width: int)
     bench = benches.with_stack(benches.open_bench(TINY), stack)
     count = bench.counts[0]
     assert not isinstance(count, LabError)
-    rows = StackRows(count, bench.facts.in_shape, 0)
+    rows = StackRows(count.layers, count.num_params, bench.facts.in_shape, 0)
     said = [plain(rows.line(index, width)) for index in range(len(rows))]
     assert "linear 64!" in said[1]
     assert "dropout(0.2)" in said[3]

@@ -6,9 +6,9 @@ import pytest
 
 from tests.stacks import random_network, random_stack
 from tuilab.analysis.counting import count, num_rows, tally, totals
-from tuilab.analysis.outline import count_as_written
+from tuilab.analysis.outline import as_far_as_it_fits, count_as_written
 from tuilab.spec.errors import ShapeError
-from tuilab.spec.layers import Linear, Repeat, Residual, Stack, Sum
+from tuilab.spec.layers import Linear, Out, Repeat, Residual, Stack, Sum
 from tuilab.spec.network import Network, rows
 from tuilab.spec.notation import parse
 from tuilab.spec.shapes import stack_shape
@@ -167,6 +167,25 @@ def test_rows_of_a_long_stack_follow_every_edit(seed):
         for name in ("num_params", "num_trainable", "macs", "activations"):
             assert sum(getattr(row, name) for row in table.layers) == getattr(table, name) == getattr(whole, name)
         assert table.degrees_of_freedom == whole.degrees_of_freedom
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_stack_that_does_not_fit_has_its_rows_and_is_counted_up_to_there(seed):
+    rng = Random(seed)
+    for length in (3, 20, 200):
+        stack = random_stack(rng, (8,), length, depth=2)
+        assert as_far_as_it_fits(Network(stack, (8,), 3)) == count_as_written(Network(stack, (8,), 3)).layers
+        at = rng.randrange(length)
+        shape = stack_shape(stack[:at], (8,))
+        wrong = Residual((Linear(shape[0] + 1),))
+        found = as_far_as_it_fits(Network((*stack[:at], wrong, *stack[at:]), (8,), 3))
+        assert [row.path for row in found] == [path for path, _ in rows((*stack[:at], wrong, *stack[at:], Out()))]
+        before = count_as_written(Network(stack[:at], (8,))).layers
+        assert found[: len(before)] == before
+        residual, body, *after = found[len(before) :]
+        assert (residual.in_shape, residual.out_shape, residual.num_params) == (shape, (), 0)
+        assert body.num_params == (shape[-1] + 1) * (shape[0] + 1)
+        assert all(not row.out_shape and not row.num_params for row in after)
 
 
 def test_rows_as_written_carry_all_copies():

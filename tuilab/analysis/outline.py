@@ -12,7 +12,7 @@ from tuilab.analysis.families import Piece, close, compose
 from tuilab.analysis.freedom import stack_piece
 from tuilab.analysis.leaves import leaf
 from tuilab.spec.errors import ShapeError
-from tuilab.spec.layers import Layer, Repeat, Residual, Stack, Sum
+from tuilab.spec.layers import Layer, Repeat, Residual, Stack, Sum, children
 from tuilab.spec.network import Network, Path
 from tuilab.spec.shapes import Shape, output_shape
 
@@ -51,6 +51,38 @@ def count_as_written(network: Network) -> NetworkCount:
     num_params, num_trainable, macs, activations = totals
     free = min(close(piece), num_trainable)
     return NetworkCount(num_params, num_trainable, macs, activations, free, tuple(rows))
+
+
+def as_far_as_it_fits(network: Network) -> tuple[LayerCount, ...]:
+    """The rows of ``count_as_written`` also where layers do not fit, so that there is something to mend.
+
+    From the first layer that does not fit on, the shapes around the layers are not known: their rows have an empty
+    ``out_shape`` and counts of 0. Inside a residual or sum whose branches do not fit, rows are counted.
+    """
+    rows: list[LayerCount] = []
+    shape: Shape | None = network.in_shape
+    start = 0
+    for layers in _blocks(network.layers):
+        block = _fitting(layers, shape)
+        if block is None:
+            outline = _Outline()
+            shape = outline.loose_stack(layers, shape, (), 0, 1, first=start)
+            rows += outline.rows
+        else:
+            rows += _rows(block, start)
+            shape = block.out_shape
+        start += len(layers)
+    return tuple(rows)
+
+
+def _fitting(layers: Stack, shape: Shape | None) -> "_Block | None":
+    """The layers on an input of that shape; None where they do not fit it, or it is not known."""
+    if shape is None:
+        return None
+    try:
+        return _block(layers, shape)
+    except ShapeError:
+        return None
 
 
 def _blocks(stack: Stack) -> Iterator[Stack]:
@@ -144,9 +176,31 @@ class _Outline:
 
     def header(self, layer: Layer, shape: Shape, path: Path, nesting: int, times: int) -> Shape:
         out = output_shape(layer, shape, path)
-        text = f"{layer.times}*" if isinstance(layer, Repeat) else label(layer)
-        self.rows.append(LayerCount(path, nesting, text, times, shape, out, 0, 0, 0, 0))
+        self.rows.append(LayerCount(path, nesting, _label(layer), times, shape, out, 0, 0, 0, 0))
         return out
+
+    def loose_stack(
+        self, stack: Stack, shape: Shape | None, path: Path, nesting: int, times: int, first: int = 0
+    ) -> Shape | None:
+        """As ``stack`` for layers that may not fit, from the index ``first`` on; None for a shape is one not known."""
+        for index, layer in enumerate(stack, first):
+            shape = self.loose_layer(layer, shape, (*path, index), nesting, times)
+        return shape
+
+    def loose_layer(self, layer: Layer, shape: Shape | None, path: Path, nesting: int, times: int) -> Shape | None:
+        if shape is not None:
+            fitting = _Outline()
+            try:
+                out = fitting.layer(layer, shape, path, nesting, times)
+            except ShapeError:
+                pass
+            else:
+                self.rows += fitting.rows
+                return out
+        self.rows.append(LayerCount(path, nesting, _label(layer), times, shape or (), (), 0, 0, 0, 0))
+        for index, body in enumerate(children(layer)):
+            self.loose_stack(body, shape, (*path, index) if isinstance(layer, Sum) else path, nesting + 1, times)
+        return None
 
     def repeat(self, copies: int, body: Stack, shape: Shape, path: Path, nesting: int, times: int) -> None:
         start = len(self.rows)
@@ -160,6 +214,11 @@ class _Outline:
             self.rows[start:] = list(merged)
             left -= same
             shape = out
+
+
+def _label(layer: Layer) -> str:
+    """What a row says; what a repeat repeats stands in the rows below it."""
+    return f"{layer.times}*" if isinstance(layer, Repeat) else label(layer)
 
 
 def _scale(row: LayerCount, times: int) -> LayerCount:

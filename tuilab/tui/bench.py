@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from tuilab.analysis.counting import NetworkCount
+from tuilab.analysis.counting import LayerCount, NetworkCount
 from tuilab.analysis.matching import Quantity
-from tuilab.analysis.outline import count_as_written
+from tuilab.analysis.outline import as_far_as_it_fits, count_as_written
 from tuilab.spec.comparison import LETTERS, Candidate, Comparison
 from tuilab.spec.errors import LabError
 from tuilab.spec.layers import Stack
@@ -105,6 +105,17 @@ class Bench:
         """
         return self.comparison.network_of(candidate, self.facts)
 
+    def rows(self, candidate: Candidate) -> tuple[LayerCount, ...]:
+        """One row a layer as written, also where the candidate cannot be built: then as far as its layers fit."""
+        counted = self.count(candidate)
+        if not isinstance(counted, LabError):
+            return counted.layers
+        try:
+            network = self.network(candidate)
+        except LabError:
+            network = Network(candidate.stack, self.facts.in_shape)
+        return _rows_of(_Same(network.stack), network.in_shape, network.out_features)
+
     @cached_property
     def counts(self) -> tuple[NetworkCount | LabError, ...]:
         """What each candidate costs, or why it cannot be built."""
@@ -150,6 +161,11 @@ class _Same:
 @lru_cache(maxsize=64)
 def _count_of(same: _Same, in_shape: Shape, out_features: int | None) -> NetworkCount:
     return count_as_written(Network(same.stack, in_shape, out_features))
+
+
+@lru_cache(maxsize=16)
+def _rows_of(same: _Same, in_shape: Shape, out_features: int | None) -> tuple[LayerCount, ...]:
+    return as_far_as_it_fits(Network(same.stack, in_shape, out_features))
 
 
 def open_bench(comparison: Comparison, source: str = "") -> Bench:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from tuilab.spec.errors import LabError
 from tuilab.tui.lines import Line, Span, cell_width, clip, hue, left, letter, plain
 from tuilab.tui.numbers import exact
 from tuilab.tui.stack_rows import DETAILS_FROM, StackRows
@@ -16,21 +15,21 @@ class BesideRows:
     """Rows of all candidates; those of the selected one decide how many there are.
 
     Attributes:
-        stacks: the rows of each candidate, or why it cannot be built.
+        stacks: the rows of each candidate.
         names: of the candidates.
         selected: index of the selected candidate.
 
     """
 
-    stacks: tuple[StackRows | LabError, ...]
+    stacks: tuple[StackRows, ...]
     names: tuple[str, ...]
     selected: int
 
     def __len__(self) -> int:
-        return max((len(rows) for rows in self.stacks if isinstance(rows, StackRows)), default=1)
+        return max(map(len, self.stacks))
 
     @property
-    def chosen(self) -> StackRows | LabError:
+    def chosen(self) -> StackRows:
         """The rows of the selected candidate."""
         return self.stacks[self.selected]
 
@@ -56,8 +55,8 @@ class BesideRows:
         shown, cells = self.shown(width)
         spans: list[Span] = []
         for at in shown:
-            rows = self.stacks[at]
-            total = exact(rows.count.num_params) if isinstance(rows, StackRows) else "does not fit"
+            num_params = self.stacks[at].num_params
+            total = "does not fit" if num_params is None else exact(num_params)
             name = left(clip(self.names[at], cells - 4 - len(total)), cells - 4 - len(total))
             role = "accent strong" if at == self.selected else "strong"
             spans += [Span(f" {letter(at)} ", f"{hue(at)} strong"), Span(name, role), Span(f"{total} ", "dim")]
@@ -70,11 +69,7 @@ class BesideRows:
         spans: list[Span] = []
         for at in shown:
             rows = self.stacks[at]
-            line: Line = ()
-            if isinstance(rows, StackRows) and index < len(rows):
-                line = rows.line(index, cells)
-            elif isinstance(rows, LabError) and index == 0:
-                line = (Span(clip(str(rows), cells), "error"),)
+            line: Line = rows.line(index, cells) if index < len(rows) else ()
             spans += line
             spans += [Span(" " * max(0, cells - cell_width(plain(line)))), Span("│", "dim")]
         return tuple(spans[:-1])

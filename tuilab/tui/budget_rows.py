@@ -16,14 +16,14 @@ class BudgetRows:
 
     Attributes:
         counts: what each costs, or why it cannot be built.
-        reference: parameters that they are measured against.
+        reference: parameters that they are measured against; None where the candidate that says them cannot be built.
         budget: the rule and its tolerance.
         quantity: what is counted.
 
     """
 
     counts: tuple[NetworkCount | LabError, ...]
-    reference: int
+    reference: int | None
     budget: Budget
     quantity: Quantity = "num_params"
 
@@ -43,14 +43,13 @@ class BudgetRows:
         amounts = [self._amount(each) for each in self.counts]
         amount, largest = amounts[index], max(amounts)
         room = max(4, width - 2 - 9 - 8)
+        longest = max(1, largest, self.reference or 0)
+        known = name, Span(bar(amount / longest, room), hue(index)), Span(right(fitting(amount, 8), 9))
+        if self.reference is None:
+            return known
         off = (amount - self.reference) / max(1, self.reference)
         role = "good" if within(self.budget, off) else "warn"
-        return (
-            name,
-            Span(bar(amount / max(1, largest, self.reference), room), hue(index)),
-            Span(right(fitting(amount, 8), 9)),
-            Span(right(signed_percent(off), 8), role),
-        )
+        return *known, Span(right(signed_percent(off), 8), role)
 
     def _amount(self, count: NetworkCount | LabError) -> int:
         if isinstance(count, LabError):
@@ -72,9 +71,9 @@ def within(budget: Budget, off: float) -> bool:
             return True
 
 
-def budget_title(budget: Budget, reference: int, quantity: Quantity = "num_params") -> str:
-    """``Budget 502 ±15%``, ``Budget ≤ 502`` or ``Budget 5,000 MACs``."""
+def budget_title(budget: Budget, reference: int | None, quantity: Quantity = "num_params") -> str:
+    """``Budget 502 ±15%``, ``Budget ≤ 502`` or ``Budget 5,000 MACs``; without a reference ``Budget ?``."""
     mark = {BudgetRule.AT_MOST: "≤ ", BudgetRule.AT_LEAST: "≥ "}.get(budget.rule, "")
-    amount = exact(reference) if reference < 10**7 else short(reference)
+    amount = "?" if reference is None else exact(reference) if reference < 10**7 else short(reference)
     unit = "" if quantity == "num_params" else " MACs" if quantity == "macs" else " outputs"
     return f"Budget {mark}{amount}{unit} ±{budget.tolerance * 100:g}%"

@@ -50,14 +50,14 @@ class ComparisonRows:
 
     Attributes:
         entries: the candidates.
-        reference: parameters that the others are measured against.
+        reference: parameters that the others are measured against; None where there are none.
         metric: name of the metric; lower is better.
         costs_first: whether costs are worth more than the state of the runs where there is not room for both.
 
     """
 
     entries: tuple[Entry, ...]
-    reference: int
+    reference: int | None
     metric: str
     costs_first: bool = False
 
@@ -120,12 +120,15 @@ class ComparisonRows:
         match name:
             case "candidate":
                 return (Span(left(entry.candidate.name, width)),)
+            case "vs" if self.reference is None:
+                return (Span(" " * width),)
             case "params" | "vs" | "macs" if isinstance(count, LabError):
                 return (Span(right("error" if name == "params" else "", width), "error"),)
             case "params":
                 return (Span(right(fitting(_num_params(count), width), width)),)
             case "vs":
-                error = (_num_params(count) - self.reference) / max(1, self.reference)
+                reference = self.reference or 0
+                error = (_num_params(count) - reference) / max(1, reference)
                 return (Span(right(signed_percent(error), width), "good" if abs(error) <= 0.01 else "dim"),)
             case "macs":
                 return (Span(right(fitting(_macs(count), width), width), "dim"),)

@@ -49,6 +49,12 @@ def insight_lines(insights: Sequence[Insight], width: int) -> Iterator[Line]:
     yield ()
 
 
+def marked_lines(sentence: str | None, width: int, role: str = "warn") -> Iterator[Line]:
+    """A sentence about the whole candidate or comparison, marked by a sign; nothing without one."""
+    for number, line in enumerate(wrap(sentence or "", width - 3, role)):
+        yield (Span("   " if number else " ! ", role), *line)
+
+
 def warning_lines(insights: Sequence[Insight], width: int) -> tuple[Line, ...]:
     """The first warning in at most two lines, with the keys that explain and mend it."""
     if not insights:

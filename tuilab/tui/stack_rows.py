@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tuilab.analysis.counting import LayerCount, NetworkCount
+from tuilab.analysis.counting import LayerCount
 from tuilab.spec.network import Path
 from tuilab.spec.shapes import Shape, format_shape
 from tuilab.tui.lines import Line, Span, bar, clip, hue, left, letter, right
@@ -41,10 +41,11 @@ _LOOKED_AT = 200
 
 @dataclass(frozen=True)
 class StackRows:
-    """The rows of one counted network; row 0 is the input.
+    """The rows of one network; row 0 is the input.
 
     Attributes:
-        count: one row a layer as written.
+        layers: one row a layer as written; one without ``out_shape`` does not fit, or comes after one that does not.
+        num_params: of all; None where the network cannot be built.
         in_shape: of one sample.
         color: index of the candidate, for its colour.
         implied_out: whether the last row is the projection that the stack does not state.
@@ -55,7 +56,8 @@ class StackRows:
 
     """
 
-    count: NetworkCount
+    layers: Sequence[LayerCount]
+    num_params: int | None
     in_shape: Shape
     color: int
     implied_out: bool = False
@@ -65,7 +67,7 @@ class StackRows:
     detailed: bool = False
 
     def __len__(self) -> int:
-        return len(self.count.layers) + 1
+        return len(self.layers) + 1
 
     @property
     def _number_width(self) -> int:
@@ -73,7 +75,7 @@ class StackRows:
 
     @cached_property
     def _largest(self) -> int:
-        return max((layer.num_params for layer in self.count.layers), default=0) or 1
+        return max((layer.num_params for layer in self.layers), default=0) or 1
 
     def header(self, width: int) -> Line | None:
         """The columns' names."""
@@ -90,7 +92,7 @@ class StackRows:
         if index == 0:
             text = left("in", name) + right(format_shape(self.in_shape), shape)
             return Span(right("0", number), "dim"), Span(" ○ ", "dim"), Span(text, "dim")
-        layer = self.count.layers[index - 1]
+        layer = self.layers[index - 1]
         glyph, role = _glyph(layer.label)
         implied = self.implied_out and index == len(self) - 1
         label = "out" if implied else _short(layer.label, layer.out_shape)
@@ -102,7 +104,7 @@ class StackRows:
             Span("!" if layer.path in self.marks else "▌" if marked else " ", "warn" if not marked else "accent"),
             Span(f"{glyph} ", role),
             Span(left(indent + label, name), role or weak),
-            Span(right(format_shape(layer.out_shape), shape), "dim"),
+            Span(right(format_shape(layer.out_shape) or "?", shape), "dim"),
             Span(right(fitting(layer.num_params, params - 1) if layer.num_params else "", params)),
         ]
         if macs:
@@ -131,7 +133,7 @@ class StackRows:
     @cached_property
     def _longest(self) -> tuple[int, int, int]:
         """Cells that the first rows' layers, shapes and counts need, with a blank before the numbers."""
-        first = self.count.layers[:_LOOKED_AT]
+        first = self.layers[:_LOOKED_AT]
         return (
             max((_indent(one) + len(_short(one.label, one.out_shape)) for one in first), default=0),
             1 + max(map(len, map(format_shape, (self.in_shape, *(one.out_shape for one in first))))),
@@ -140,21 +142,21 @@ class StackRows:
 
     def path(self, index: int) -> Path:
         """Where the layer of a row stands; empty for the input, one past the end for the implied projection."""
-        return self.count.layers[index - 1].path if 1 <= index < len(self) else ()
+        return self.layers[index - 1].path if 1 <= index < len(self) else ()
 
     def find(self, text: str, start: int) -> int | None:
         """The first row from ``start`` on, and then from the top, that says ``text``; None where none does."""
         wanted = text.casefold()
-        number = len(self.count.layers)
+        number = len(self.layers)
         for step in range(number):
             at = (start - 1 + step) % number
-            if wanted in self.count.layers[at].label.casefold():
+            if wanted in self.layers[at].label.casefold():
                 return at + 1
         return None
 
     def row(self, path: Path) -> int:
         """The row of the layer at ``path``, or the nearest before it."""
-        return bisect_right(self.count.layers, path, key=lambda layer: layer.path)
+        return bisect_right(self.layers, path, key=lambda layer: layer.path)
 
 
 def tabs_title(names: Sequence[str], selected: int, room: int) -> str:
@@ -180,7 +182,9 @@ def _indent(layer: LayerCount) -> int:
 
 
 def _short(label: str, shape: Shape) -> str:
-    """The label without the width that the shape beside it says."""
+    """The label without the width that the shape beside it says; the whole one beside a shape that is not known."""
+    if not shape:
+        return f"repeat {label[:-1]}" if label[:-1].isdigit() else label
     if label == f"linear({shape[-1]})":
         return "linear"
     if label == f"linear({shape[-1]}, locked=true)":

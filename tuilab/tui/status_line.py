@@ -1,9 +1,10 @@
 """The line on top of the lab: what is open, how it stands, what it trains on."""
 
+from tuilab.spec.errors import LabError
 from tuilab.store.records import Status
 from tuilab.tui.bench import Bench
 from tuilab.tui.library_rows import STATUS_MARKS
-from tuilab.tui.lines import Line, Span, cell_width, clip, plain
+from tuilab.tui.lines import Line, Span, cell_width, clip, letter, plain
 from tuilab.tui.live import LiveState
 from tuilab.tui.numbers import clock, rate
 
@@ -28,7 +29,10 @@ def status_line(bench: Bench, live: LiveState | None, width: int) -> tuple[Line,
 
 
 def _state(bench: Bench, live: LiveState | None, *, wide: bool) -> Line:
+    misfit = _misfit(bench)
     if live is None:
+        if misfit:
+            return Span(misfit, "error"), Span(" ")
         return Span("edited: r runs it" if bench.edited else "r runs it", "accent"), Span(" ")
     record = live.experiment
     mark, role = STATUS_MARKS[record.status.value]
@@ -45,6 +49,14 @@ def _state(bench: Bench, live: LiveState | None, *, wide: bool) -> Line:
         spans.append(Span(f"  {clip(record.device, 40)}", "dim"))
     if wide and record.status is Status.RUNNING and live.steps_per_second:
         spans.append(Span(f" · {rate(live.steps_per_second)} steps/s", "dim"))
-    if bench.comparison != record.comparison:
+    if misfit:
+        spans = [Span(f"{misfit}  ", "error"), *spans]
+    elif bench.comparison != record.comparison:
         spans = [Span("edited: r runs it anew  ", "accent"), *spans] if wide else [Span("edited  ", "accent"), *spans]
     return tuple(spans)
+
+
+def _misfit(bench: Bench) -> str:
+    """Which candidates cannot be built, so that nothing can be run; empty where all can."""
+    letters = [letter(at) for at, count in enumerate(bench.counts) if isinstance(count, LabError)]
+    return f"{', '.join(letters)} {'does' if len(letters) == 1 else 'do'} not fit" if letters else ""

@@ -9,7 +9,7 @@ from textual.events import DescendantFocus
 from textual.reactive import reactive
 
 from tuilab.analysis.plan_cost import batch_size
-from tuilab.spec.errors import LabError
+from tuilab.spec.errors import LabError, ShapeError
 from tuilab.store.records import ExperimentRecord
 from tuilab.tui.bench import Bench, select
 from tuilab.tui.bench_budget import target
@@ -17,7 +17,7 @@ from tuilab.tui.beside_rows import COLUMN, BesideRows
 from tuilab.tui.budget_rows import BudgetRows, budget_title
 from tuilab.tui.charts import loss_chart, metric_chart
 from tuilab.tui.comparison_rows import ComparisonRows, Entry, table_title
-from tuilab.tui.facts_lines import fact_lines, insight_lines, warning_lines
+from tuilab.tui.facts_lines import fact_lines, insight_lines, marked_lines, warning_lines
 from tuilab.tui.library_rows import message_lines
 from tuilab.tui.lines import Span, Text
 from tuilab.tui.live import LiveState, empty
@@ -25,7 +25,7 @@ from tuilab.tui.numbers import exact
 from tuilab.tui.plot import ChartData
 from tuilab.tui.screens.lab_budget import LabBudget
 from tuilab.tui.screens.lab_files import LabFiles
-from tuilab.tui.screens.lab_fit import LabFit, shortage_lines
+from tuilab.tui.screens.lab_fit import LabFit
 from tuilab.tui.screens.lab_insight import LabInsight
 from tuilab.tui.screens.lab_keys import LAB_KEYS
 from tuilab.tui.screens.lab_rows import LabRows
@@ -146,8 +146,8 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
             every = tuple(self._stack_rows(bench, at) for at in range(len(counts)))
             names = tuple(candidate.name for candidate in bench.comparison.candidates)
             stack.rows = BesideRows(every, names, bench.selected)
-        elif not isinstance(rows := self._stack_rows(bench, bench.selected), LabError):
-            stack.rows = rows
+        else:
+            stack.rows = self._stack_rows(bench, bench.selected)
         self._entitle_stack()
         self._show_budget(bench)
         self._show_insight()
@@ -172,37 +172,38 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
         """Whether all stacks are shown side by side."""
         return self.zoomed == "stack" and self.size.width >= 2 * COLUMN + 4
 
-    def _stack_rows(self, bench: Bench, at: int) -> StackRows | LabError:
-        """The rows of the candidate at ``at``, or why it cannot be built."""
+    def _stack_rows(self, bench: Bench, at: int) -> StackRows:
+        """The rows of the candidate at ``at``; one that cannot be built has them as far as its layers fit."""
         candidate = bench.comparison.candidates[at]
-        count = bench.count(candidate)
-        if isinstance(count, LabError):
-            return count
-        network = bench.network(candidate)
-        implied = len(network.layers) > len(network.stack)
+        count, layers = bench.count(candidate), bench.rows(candidate)
+        implied = bool(layers) and layers[-1].path == (len(candidate.stack),)
         marks = frozenset(path for insight in self.insights(select(bench, at)) for path in insight.paths)
+        num_params = None if isinstance(count, LabError) else count.num_params
+        if isinstance(count, ShapeError):
+            marks = frozenset((count.path,))
         cursor = self.stack_view.cursor
         marking = self.mark is not None and at == bench.selected
         marked = (min(self.mark or 0, cursor), max(self.mark or 0, cursor)) if marking else None
         batch = batch_size(bench.comparison.training_of(candidate), bench.facts)
-        return StackRows(count, network.in_shape, at, implied, marks, marked, batch, self.zoomed == "stack")
+        in_shape, detailed = bench.facts.in_shape, self.zoomed == "stack"
+        return StackRows(layers, num_params, in_shape, at, implied, marks, marked, batch, detailed)
 
     def _show_budget(self, bench: Bench) -> None:
         budget = self.query_one("#budget", LineView)
         rule, quantity = bench.comparison.protocol.budget, bench.goal.quantity
         try:
-            goal = target(bench)
+            goal: int | None = target(bench)
         except LabError:
-            goal = 1
+            goal = None
         budget.rows = BudgetRows(bench.counts, goal, rule, quantity)
         budget.entitle(budget_title(rule, goal, quantity), "kept" if bench.held else "")
         budget.cursor = bench.selected
 
-    def _reference(self, bench: Bench) -> int:
+    def _reference(self, bench: Bench) -> int | None:
         try:
             return bench.reference
         except LabError:
-            return 1
+            return None
 
     def _show_insight(self) -> None:
         view = self.query_one("#insight", LineView)
@@ -213,10 +214,13 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
         insights = self.insights(bench)
         early = message_lines(self.live.experiment, width) if self.live is not None else ()
         short = None if self.running else self.shortage(bench)
-        view.rows = Text((*early, *shortage_lines(short, width), *insight_lines(insights, width), *facts))
-        self.set_class(bool(insights or short), "-warned")
+        view.rows = Text((*early, *marked_lines(short, width), *insight_lines(insights, width), *facts))
+        count = bench.counts[bench.selected]
+        wrong = str(count) if isinstance(count, LabError) else None
+        self.set_class(bool(insights or short or wrong), "-warned")
         whole = max(20, self.size.width - 2)
-        warning = tuple(shortage_lines(short, whole)) or warning_lines(insights, whole)
+        why = tuple(marked_lines(wrong, whole, "error")) or tuple(marked_lines(short, whole))
+        warning = why or warning_lines(insights, whole)
         self.query_one("#warning", LineView).rows = Text(warning)
 
     def _show_table(self) -> None:

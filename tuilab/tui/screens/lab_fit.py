@@ -1,13 +1,11 @@
 """Whether the machine can run the comparison on the bench: memory and precision, before anybody runs it."""
 
 import time
-from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING
 
 from tuilab.spec.errors import LabError
 from tuilab.tui.bench import Bench
-from tuilab.tui.lines import Line, Span, wrap
 from tuilab.tui.screens.lab_base import LabBase
 
 if TYPE_CHECKING:
@@ -64,9 +62,3 @@ def _shortage(bench: Bench, machine: "Resources") -> str | None:
     counts, trainings = [count for _, count, _ in built], [training for _, _, training in built]
     worth = worth_a_gpu(counts, trainings, bench.facts, bench.comparison.protocol.final_seeds)
     return shortage(demands, machine, "auto", worth_a_gpu=worth)
-
-
-def shortage_lines(sentence: str | None, width: int) -> Iterator[Line]:
-    """The warning, marked by a sign."""
-    for number, line in enumerate(wrap(sentence or "", width - 3, "warn")):
-        yield (Span("   " if number else " ! ", "warn"), *line)

@@ -77,7 +77,9 @@ class LabInsight(LabEditing):
         """Mend what the first warning is about; ask where there are several ways."""
         fixes = [fix for insight in self.insights(self.shown) for fix in insight.fixes]
         first = next((insight for insight in self.insights(self.shown) if insight.fixes), None)
-        if first is None:
+        if isinstance(misfit := self.shown.count(self.shown.candidate), LabError):
+            self.notify(f"{misfit}; edit that layer, or u takes the last change back", severity="warning", timeout=5)
+        elif first is None:
             unknown = "this stack is still being looked at" if self._asked else "there is nothing to mend here"
             self.notify(unknown, timeout=2)
         elif len(first.fixes) == 1 or not fixes:

@@ -38,11 +38,12 @@ class LabRows(LabEditing):
         return self.query_one("#stack", StackView)
 
     @property
-    def chosen_rows(self) -> StackRows | None:
-        """The rows of the selected candidate; None where it cannot be built."""
+    def chosen_rows(self) -> StackRows:
+        """The rows of the selected candidate."""
         shown = self.stack_view.rows
         chosen = shown.chosen if isinstance(shown, BesideRows) else shown
-        return chosen if isinstance(chosen, StackRows) else None
+        assert isinstance(chosen, StackRows)
+        return chosen
 
     def place(self, *, on_input: bool = True) -> tuple[Path, int]:
         """Path of the first marked row (or of the cursor's) and the number of rows.
@@ -56,8 +57,6 @@ class LabRows(LabEditing):
         """
         view = self.stack_view
         rows = self.chosen_rows
-        if rows is None:
-            raise LabError("this stack does not fit its input; edit it as text with i")
         if view.cursor == 0 and not on_input:
             raise LabError("the input follows from the task; move to a layer, or add one with a")
         if self.mark is None or self.mark == view.cursor:
@@ -97,9 +96,8 @@ class LabRows(LabEditing):
         if self.mark is not None:
             self.mark = None
             self.show_bench()
-        rows = self.chosen_rows
-        if self._cursor is not None and rows is not None:
-            self.stack_view.cursor = rows.row(self._cursor)
+        if self._cursor is not None:
+            self.stack_view.cursor = self.chosen_rows.row(self._cursor)
         self._cursor = None
 
     # Text of one row
@@ -138,7 +136,7 @@ class LabRows(LabEditing):
         def find(bench: Bench, text: str) -> Bench:
             rows = self.chosen_rows
             wanted = text.strip() or self._sought
-            at = rows.find(wanted, start + 1) if rows is not None and wanted else start
+            at = rows.find(wanted, start + 1) if wanted else start
             if at is None:
                 raise LabError(f"no row says {wanted!r}")
             self.stack_view.cursor = at
