@@ -9,6 +9,7 @@ from tests.tui.live_values import COMPARISON
 from tests.tui.screen_text import assert_golden, screen_text
 from tuilab.store.reader import Reader
 from tuilab.store.records import Status
+from tuilab.tui.plot import SeriesKind
 from tuilab.tui.screens.library import LibraryScreen
 from tuilab.tui.screens.question import QuestionScreen
 from tuilab.tui.widgets.chart import Chart
@@ -137,6 +138,35 @@ async def test_a_finished_experiment_is_not_rewritten_by_editing(tmp_path: Path)
             stored = reader.experiment(identity)
         assert stored is not None
         assert stored.comparison == COMPARISON
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+async def test_after_an_edit_the_chart_says_that_the_curve_is_that_of_before(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with opened(tmp_path, attach=record(tmp_path), size=size) as (app, pilot):
+        before = screen_text(app)
+        await pilot.press("j", "plus")
+        await pilot.pause()
+        loss = lab_of(app).query_one("#loss", Chart).data
+        assert loss is not None
+        assert {one.letter: one.kind for one in loss.series if one.letter == "A"} == {"A": SeriesKind.BEFORE}
+        assert "a: before its edit" in screen_text(app)
+        await pilot.press("u", "k")
+        await pilot.pause()
+        assert screen_text(app) == before
+
+
+async def test_curves_follow_their_candidates_over_the_bench(tmp_path: Path) -> None:
+    async with opened(tmp_path, attach=record(tmp_path)) as (app, pilot):
+        await pilot.press("x")
+        await pilot.pause()
+        metric = lab_of(app).query_one("#metric", Chart).data
+        assert metric is not None
+        shown = [(one.letter, one.name, one.index, one.kind) for one in metric.series]
+        names = ("deep-2x20", "deep-3x14", "linear")
+        assert shown == [("ABC"[at], name, at, SeriesKind.EVAL) for at, name in enumerate(names)]
+        assert "before" not in metric.note
 
 
 async def test_every_pane_zooms_to_the_whole_screen_and_back(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ class SeriesKind(Enum):
     """Beside the main curve: faint and dotted, without letter."""
     TUNING = "tuning"
     """Instead of the main curve while learning rates are tried: faint, with a small letter, without band."""
+    BEFORE = "before"
+    """Of a candidate that has been edited since: as while learning rates are tried."""
 
 
 @dataclass(frozen=True, slots=True)

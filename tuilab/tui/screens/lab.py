@@ -13,6 +13,7 @@ from tuilab.spec.errors import LabError, ShapeError
 from tuilab.store.records import ExperimentRecord
 from tuilab.tui.bench import Bench, select
 from tuilab.tui.bench_budget import target
+from tuilab.tui.bench_curves import beside_bench
 from tuilab.tui.beside_rows import COLUMN, BesideRows
 from tuilab.tui.budget_rows import BudgetRows, budget_title
 from tuilab.tui.charts import loss_chart, metric_chart
@@ -121,7 +122,10 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
     # What is shown
 
     def watch_bench(self, old: Bench | None, new: Bench | None) -> None:
+        before = self._placed
         self.show_bench()
+        if self.live is not None and (before is None or self.places != before[2]):
+            self._show_charts()
 
     def watch_preview(self) -> None:
         self.show_bench()
@@ -281,8 +285,8 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
             self.query_one("#loss", Chart).data = ChartData("Eval loss", (), steps, self.log_y)
             self.query_one("#metric", Chart).data = ChartData(f"Eval {self.shown.facts.metric}", (), steps)
             return
-        self.query_one("#loss", Chart).data = loss_chart(self.live, log_y=self.log_y)
-        self.query_one("#metric", Chart).data = metric_chart(self.live)
+        for name, data in (("loss", loss_chart(self.live, log_y=self.log_y)), ("metric", metric_chart(self.live))):
+            self.query_one(f"#{name}", Chart).data = beside_bench(data, self.places)
 
     def _show_top(self) -> None:
         self.query_one(TopBar).content = status_line(self.shown, self.live, max(20, self.size.width - 2))

@@ -12,6 +12,7 @@ from tuilab.spec.errors import LabError
 from tuilab.store.records import ExperimentRecord, Status
 from tuilab.tui.background import in_background
 from tuilab.tui.bench import kept
+from tuilab.tui.bench_curves import Place, places
 from tuilab.tui.live import empty, reduce, restored
 from tuilab.tui.screens.lab_evidence import LabEvidence
 from tuilab.tui.terminal_facts import pace
@@ -28,6 +29,8 @@ class LabRunning(LabEvidence):
     """The actions on experiments, and the one way in which news of them arrive."""
 
     _watching = False
+    _placed: tuple[Comparison, Comparison, tuple[Place | None, ...]] | None = None
+    """What was last compared, trained and on the bench, and where candidates of the one stand on the other."""
 
     def start_watching(self) -> None:
         """Look at the store now, and go on for as long as the experiment runs."""
@@ -97,6 +100,17 @@ class LabRunning(LabEvidence):
         """An experiment that got more seeds takes a bench along that nobody has edited."""
         if before != after and self.bench is not None and self.bench.comparison == before:
             self.bench = replace(self.bench, comparison=after, origin=after)
+
+    @property
+    def places(self) -> tuple[Place | None, ...]:
+        """Where the candidates that are watched stand on the bench; looked for only once either has changed."""
+        if self.live is None or self.bench is None:
+            return ()
+        trained, now = self.live.experiment.comparison, self.bench.comparison
+        known = self._placed
+        if known is None or known[0] is not trained or known[1] is not now:
+            known = self._placed = trained, now, places(trained, now)
+        return known[2]
 
     def on_screen_resume(self) -> None:
         """Look again: the screen that was over this one may have let the experiment go on."""
