@@ -1,15 +1,22 @@
 """The lab screen: what it shows, how it is edited, how it watches."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from textual.widgets import Static
 
 from tests.tui.lab_store import bench_stacks, lab_of, notices, opened, preset_file, record
 from tests.tui.live_values import COMPARISON
 from tests.tui.screen_text import assert_golden, screen_text
+from tuilab.store import schema
+from tuilab.store.home import store_file
 from tuilab.store.reader import Reader
 from tuilab.store.records import Status
+from tuilab.tui.app import LabApp
 from tuilab.tui.plot import SeriesKind
+from tuilab.tui.screens.lab import LabScreen
 from tuilab.tui.screens.library import LibraryScreen
 from tuilab.tui.screens.question import QuestionScreen
 from tuilab.tui.widgets.chart import Chart
@@ -219,6 +226,95 @@ async def test_leaving_asks_once_while_something_runs_and_enter_leaves_it_runnin
         stored = reader.experiment(identity)
     assert stored is not None
     assert stored.status is Status.RUNNING
+
+
+def asked(app: LabApp) -> str:
+    """The question that is open."""
+    assert isinstance(app.screen, QuestionScreen)
+    return str(app.screen.query_one(Static).render())
+
+
+def stopped(app: LabApp) -> bool:
+    """Whether the screen says that the experiment has been stopped."""
+    return any("■ stopped" in line or "■ deep against wide" in line for line in screen_text(app).splitlines())
+
+
+async def test_leaving_what_is_paused_says_that_it_waits_and_how_it_goes_on(tmp_path: Path) -> None:
+    identity = record(tmp_path, Status.PAUSED, part=0.4)
+    async with opened(tmp_path) as (app, pilot):
+        await pilot.press("q")
+        await pilot.pause()
+        text = asked(app)
+        assert "Paused: deep against wide. It keeps what it has trained and waits" in text
+        assert f"tuilab resume {identity}" in text
+        assert "training" not in text
+        assert "leave it paused" in screen_text(app)
+        await pilot.press("c")
+        record(tmp_path, Status.RUNNING, part=0.4)
+        await pilot.press("q")
+        await pilot.pause()
+        text = asked(app)
+        assert "Still training: deep against wide. It goes on without this window. Paused, and waiting for R" in text
+        await pilot.press("l")
+    with Reader(tmp_path) as reader:
+        assert {stored.status for stored in reader.experiments()} == {Status.RUNNING, Status.PAUSED}
+
+
+async def test_a_key_meant_for_what_has_just_ended_starts_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path, attach=record(tmp_path)) as (app, pilot):
+        for key in ("X", "r", "b", "r", "enter"):
+            await pilot.press(key)
+            await pilot.pause()
+        assert "training has ended" in notices(app)
+        await pilot.press("r")
+        await pilot.pause()
+        assert "another run repeats the same seeds" in asked(app)
+        await pilot.press("m")
+        await pilot.pause()
+        assert "Add final seeds" in screen_text(app)
+        await pilot.press("escape")
+    with Reader(tmp_path) as reader:
+        assert len(reader.experiments()) == 1
+
+
+async def test_what_ended_before_its_time_goes_on_or_is_left_when_r_asks(tmp_path: Path) -> None:
+    identity = record(tmp_path, Status.STOPPED, part=0.4)
+    async with opened(tmp_path, attach=identity) as (app, pilot):
+        await pilot.press("r")
+        await pilot.pause()
+        assert "go on where it ended" in screen_text(app)
+        await pilot.press("c")
+        await pilot.pause()
+        assert lab_of(app).unfinished
+
+
+@pytest.mark.parametrize("in_the_lab", [True, False])
+async def test_a_store_that_is_locked_for_a_while_is_said_once_and_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_the_lab: bool
+) -> None:
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    identity = record(tmp_path, Status.RUNNING, part=0.4)
+    with closing(sqlite3.connect(store_file(tmp_path), isolation_level=None)) as blocker:
+        blocker.execute("PRAGMA journal_mode=DELETE")
+        async with opened(tmp_path, attach=identity if in_the_lab else None) as (app, pilot):
+            screen = app.screen
+            assert isinstance(screen, LabScreen | LibraryScreen)
+            blocker.execute("BEGIN EXCLUSIVE")
+            screen.on_screen_resume()
+            await pilot.pause()
+            assert "has been locked by another process" in notices(app)
+            app._notifications.clear()
+            for _ in range(3):
+                screen.on_screen_resume()
+            await pilot.pause()
+            assert notices(app) == ""
+            assert "deep against wide" in screen_text(app)
+            blocker.execute("UPDATE experiments SET status = 'stopped'")
+            blocker.execute("COMMIT")
+            for _ in range(100):  # the screen's own clock brings the news
+                if not stopped(app):
+                    await pilot.pause(0.05)
+            assert stopped(app)
 
 
 async def test_escape_returns_to_the_library(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Self
 from tuilab.analysis.result import Result
 from tuilab.spec.comparison import Comparison
 from tuilab.spec.errors import LabError, printable
+from tuilab.store import schema
 from tuilab.store.batches import Columns, batches, points_of
 from tuilab.store.curves import Curves
 from tuilab.store.home import experiment_lock, store_file
@@ -48,6 +49,8 @@ LAUNCH_SECONDS = 8.0
 """How long a runner that was not born with its experiment's lock, a standby, may take until it holds it."""
 
 
+_HURRIED_SECONDS = 0.02
+"""For which a locked store is waited for at each further look: whoever looks again and again is not held up by it."""
 _CACHE_KIB = 256
 """Of pages; every query reads what has just been written, and the system keeps that in memory anyway."""
 
@@ -63,6 +66,7 @@ class Reader:
         self.path = store_file(home)
         self._connection: sqlite3.Connection | None = None
         self._turn = threading.RLock()
+        self._patience: float | None = None
         self._comparisons: dict[str, tuple[str, Comparison]] = {}
         self._results: dict[str, tuple[str, Result]] = {}
         self._runs: dict[tuple[object, ...], RunRecord] = {}
@@ -264,18 +268,32 @@ class Reader:
         return rows[0][0] if rows else 0
 
     def _query(self, statement: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
-        connection = self._open()
-        if connection is None:
-            return []
-        with told(self.path):
-            return connection.execute(statement, values).fetchall()
+        try:
+            connection = self._open()
+            if connection is None:
+                return []
+            with told(self.path):
+                rows = connection.execute(statement, values).fetchall()
+        except StoreError as error:
+            self._wait(_HURRIED_SECONDS if error.passing else None)
+            raise
+        self._wait(None)
+        return rows
+
+    def _wait(self, patience: float | None) -> None:
+        """How long to wait for a locked store: not as long again once a whole wait was in vain."""
+        if patience != self._patience:
+            self._patience = patience
+            if self._connection is not None:
+                seconds = schema.BUSY_SECONDS if patience is None else patience
+                self._connection.execute(f"PRAGMA busy_timeout={round(1000 * seconds)}")
 
     def _open(self) -> sqlite3.Connection | None:
         if self._connection is not None:
             return self._connection
         if not self.path.exists():
             return None
-        connection = connect(self.path)
+        connection = connect(self.path, patience=self._patience)
         try:
             version = version_of(connection, self.path)
             if 0 < version < len(MIGRATIONS):

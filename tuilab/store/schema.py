@@ -198,8 +198,12 @@ def _sentence(path: Path, error: sqlite3.Error) -> str:
             return f"the store {path} cannot be used: {error}"
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, *, patience: float | None = None) -> sqlite3.Connection:
     """A connection to an existing store, in autocommit mode. May be handed from thread to thread.
+
+    Args:
+        path: of the store.
+        patience: seconds to wait for a store that is locked; ``BUSY_SECONDS`` unless told.
 
     Raises:
         StoreError: when the file cannot be used, or was written by a newer tuilab.
@@ -209,7 +213,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
             uri=True,
-            timeout=BUSY_SECONDS,
+            timeout=BUSY_SECONDS if patience is None else patience,
             isolation_level=None,
             check_same_thread=False,
         )

@@ -1,13 +1,16 @@
 """Leaving the lab: what becomes of edits, and of what trains, is asked once each."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tuilab.runner.client import stop
 from tuilab.spec.errors import LabError
+from tuilab.store.records import Status
 from tuilab.tui.drafts import Draft
 from tuilab.tui.screens.question import Choice, QuestionScreen
 
 if TYPE_CHECKING:
+    from tuilab.store.records import ExperimentRecord
     from tuilab.tui.app import LabApp
     from tuilab.tui.screens.lab import LabScreen
 
@@ -74,7 +77,10 @@ class Leaving:
         self._app.call_after_refresh(ask_where)
 
     def _ask_about_training(self) -> None:
-        running = [record for record in self._app.reader.experiments() if not record.status.ended]
+        try:
+            running = [record for record in self._app.reader.experiments() if not record.status.ended]
+        except LabError:
+            running = []  # nobody can tell what trains; whatever does goes on
         if not running:
             self._app.exit()
             return
@@ -86,13 +92,8 @@ class Leaving:
             if choice in ("leave", "stop"):
                 self._app.exit()
 
-        names = running[0].comparison.title if len(running) == 1 else f"{len(running)} experiments"
-        choices = (
-            Choice("leave", "leave it running; tuilab shows it again", "l"),
-            Choice("stop", "stop it and leave", "s"),
-            Choice("cancel", "stay", "c"),
-        )
-        question = f"Still training: {names}. It goes on without this window."
+        question, leave, stop = _goodbye(running)
+        choices = Choice("leave", leave, "l"), Choice("stop", stop, "s"), Choice("cancel", "stay", "c")
         self._app.push_screen(QuestionScreen(question, choices), answer)
 
     def _stop(self, experiment: str) -> None:
@@ -100,3 +101,26 @@ class Leaving:
             stop(self._app.home, experiment)
         except LabError as error:
             self._app.notify(str(error), severity="error")
+
+
+def _goodbye(open_ones: Sequence["ExperimentRecord"]) -> tuple[str, str, str]:
+    """What becomes of experiments that have not ended, and what leaving and stopping them is called."""
+    paused = [record for record in open_ones if record.status is Status.PAUSED]
+    active = [record for record in open_ones if record.status is not Status.PAUSED]
+    if not active:
+        one = len(paused) == 1
+        resume = f"tuilab resume {paused[0].id}" if one else "tuilab resume"
+        waits = "It keeps what it has trained and waits" if one else "They keep what they have trained and wait"
+        question = f"Paused: {_named(paused)}. {waits} until R, or {resume}, lets {'it' if one else 'them'} go on."
+        return question, f"leave {'it' if one else 'them'} paused", f"stop {'it' if one else 'them'} and leave"
+    one = len(active) == 1
+    question = f"Still training: {_named(active)}. {'It goes' if one else 'They go'} on without this window."
+    if paused:
+        question += f" Paused, and waiting for R or tuilab resume: {_named(paused)}."
+        return question, "leave everything as it is; tuilab shows it again", "stop all of them and leave"
+    leave = f"leave {'it' if one else 'them'} running; tuilab shows {'it' if one else 'them'} again"
+    return question, leave, f"stop {'it' if one else 'them'} and leave"
+
+
+def _named(records: Sequence["ExperimentRecord"]) -> str:
+    return records[0].comparison.title if len(records) == 1 else f"{len(records)} experiments"

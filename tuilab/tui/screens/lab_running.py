@@ -29,6 +29,8 @@ class LabRunning(LabEvidence):
     """The actions on experiments, and the one way in which news of them arrive."""
 
     _watching = False
+    _unread = ""
+    """Why the store could not be read at the last look; empty where it could."""
     _placed: tuple[Comparison, Comparison, tuple[Place | None, ...]] | None = None
     """What was last compared, trained and on the bench, and where candidates of the one stand on the other."""
 
@@ -69,9 +71,9 @@ class LabRunning(LabEvidence):
             points = reader.points(identity, state.last_rowid, _ROWS_A_LOOK)
             runs = reader.runs(identity)
         except LabError as error:
-            self.notify(str(error), severity="error", title="The store cannot be read")
-            self._clock.pause()
+            self._say_what_is_unread(error)
             return
+        self._unread = ""
         if record is None:
             self.notify("this experiment has been deleted", severity="warning")
             self._clock.pause()
@@ -84,6 +86,15 @@ class LabRunning(LabEvidence):
         if ran and not self.running:
             self._say_why_it_ended(record)
             self.lab.warm_up()
+
+    def _say_what_is_unread(self, error: LabError) -> None:
+        """Tell once that the store cannot be read; look again where that may pass, as when it is locked."""
+        if str(error) != self._unread:
+            self._unread = str(error)
+            self.notify(str(error), severity="error", title="The store cannot be read")
+        self._version = -1
+        if not getattr(error, "passing", False):
+            self._clock.pause()
 
     def _say_why_it_ended(self, record: ExperimentRecord) -> None:
         """Tell whoever watches why an experiment ends before its time: the table's border may have no room for it."""
@@ -124,8 +135,30 @@ class LabRunning(LabEvidence):
         assert self.bench is not None
         if self.running and self.live is not None and self.live.experiment.comparison == self.bench.comparison:
             self.notify("it is already running; edit the bench to run something else beside it", timeout=4)
-            return
+        elif self.live is not None and self.live.experiment.comparison == self.bench.comparison:
+            self._ask_to_repeat()
+        else:
+            self._run()
+
+    def _run(self) -> None:
         self.run_worker(self._start(), group="start", exclusive=True)
+
+    def _ask_to_repeat(self) -> None:
+        """Ask before the very comparison that is watched runs again: r may have been meant for what it trained."""
+        from tuilab.tui.screens.question import Choice, QuestionScreen
+
+        def answer(choice: str | None) -> None:
+            if choice in doing:
+                doing[choice]()
+
+        doing = {"again": self._run, "more": self.action_more, "resume": self.action_resume}
+        choices = [Choice("cancel", "leave it as it is", "c"), Choice("again", "run it as a new experiment", "n")]
+        if self.unfinished:
+            choices.append(Choice("resume", "go on where it ended", "R"))
+        else:
+            choices.append(Choice("more", "let it go on with more final seeds", "m"))
+        question = "This comparison has been run, and nothing was edited since: another run repeats the same seeds."
+        self.app.push_screen(QuestionScreen(question, tuple(choices)), answer)
 
     async def _start(self) -> None:
         assert self.bench is not None
@@ -155,7 +188,7 @@ class LabRunning(LabEvidence):
         from tuilab.runner.client import pause, resume
 
         if self.live is None or not self.running:
-            self.notify("nothing is running; r runs this comparison", timeout=2)
+            self._say_nothing_runs()
             return
         held = self.live.experiment.status is Status.PAUSED
         self._send(resume if held else pause, "going on" if held else "holding after this step")
@@ -197,7 +230,7 @@ class LabRunning(LabEvidence):
         from tuilab.tui.screens.intervene import ask_change
 
         if self.live is None or not self.running:
-            self.notify("nothing is running; r runs this comparison", timeout=2)
+            self._say_nothing_runs()
             return
         names = [candidate.name for candidate in self.live.experiment.comparison.candidates]
         name = self.shown.candidate.name
@@ -205,6 +238,10 @@ class LabRunning(LabEvidence):
             self.notify(f"“{name}” is not part of the experiment that runs", timeout=3)
         else:
             ask_change(self.lab, self.live, names.index(name))
+
+    def _say_nothing_runs(self) -> None:
+        ended = "training has ended; N adds seeds, V says what was found"
+        self.notify("nothing is running; r runs this comparison" if self.live is None else ended, timeout=3)
 
     def action_stop(self) -> None:
         """Ask, then stop the running experiment."""

@@ -20,6 +20,7 @@ from tuilab.tui.widgets.machine_strip import MachineStrip
 
 if TYPE_CHECKING:
     from tuilab.spec.comparison import Comparison
+    from tuilab.spec.errors import LabError
     from tuilab.store.records import ExperimentRecord
     from tuilab.store.schema import StoreError
     from tuilab.tui.app import LabApp
@@ -61,6 +62,7 @@ class LibraryScreen(Screen[None]):
         self._list = "presets"
         self._pace = Pace()
         self._told: set[str] = set()
+        self._trouble = ""
 
     @property
     def lab(self) -> "LabApp":
@@ -106,16 +108,26 @@ class LibraryScreen(Screen[None]):
         try:
             version = self.lab.reader.version()
             if version != self._version:
-                self._version = version
                 unread: list[StoreError] = []
                 self.experiments = tuple(self.lab.reader.experiments(unread))
+                self._version = version
                 self._say_what_is_unread(dict.fromkeys(map(str, unread)))
                 if all(record.status.ended for record in self.experiments):
                     self.lab.warm_up()
         except LabError as error:
+            self._say_that_the_store_is_unread(error)
+        else:
+            self._trouble = ""
+
+    def _say_that_the_store_is_unread(self, error: "LabError") -> None:
+        """Tell once; look again where it may pass, as when the store is locked, and keep the list until then."""
+        self._version = None
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            self.notify(str(error), severity="error", title="The store cannot be read", timeout=10)
+        if not getattr(error, "passing", False):
             self._clock.pause()
             self.query_one("#past", LineView).rows = Text(((Span(f" {error}", "error"),),))
-            self.notify(str(error), severity="error", title="The store cannot be read", timeout=10)
 
     def _say_what_is_unread(self, sentences: Iterable[str]) -> None:
         """Tell once why experiments are not among those shown."""
