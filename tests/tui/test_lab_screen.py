@@ -265,7 +265,7 @@ async def test_a_key_meant_for_what_has_just_ended_starts_nothing(tmp_path: Path
         for key in ("X", "r", "b", "r", "enter"):
             await pilot.press(key)
             await pilot.pause()
-        assert "training has ended" in notices(app)
+        assert "nothing is running any more" in notices(app)
         await pilot.press("r")
         await pilot.pause()
         assert "another run repeats the same seeds" in asked(app)

@@ -240,7 +240,7 @@ class LabRunning(LabEvidence):
             ask_change(self.lab, self.live, names.index(name))
 
     def _say_nothing_runs(self) -> None:
-        ended = "training has ended; N adds seeds, V says what was found"
+        ended = "nothing is running any more; N adds seeds, V says what was found"
         self.notify("nothing is running; r runs this comparison" if self.live is None else ended, timeout=3)
 
     def action_stop(self) -> None:
