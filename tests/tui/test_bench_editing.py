@@ -12,7 +12,8 @@ from tuilab.spec.errors import LabError
 from tuilab.spec.notation import parse
 from tuilab.tui.app import LabApp
 from tuilab.tui.bench import add, delete, open_bench, select, with_stack
-from tuilab.tui.bench_budget import budget_text, held, matched_all, scanned, target, with_budget
+from tuilab.tui.bench_budget import budget_text, held, matched, matched_all, scanned, target, with_budget
+from tuilab.tui.budget_rows import budget_pane
 from tuilab.tui.screens.why import WhyScreen
 from tuilab.tui.widgets.prompt import Prompt
 
@@ -107,7 +108,7 @@ async def test_a_stack_that_does_not_fit_says_why_and_shows_the_row_to_unwrap(tm
         shown = " ".join(text.split())
         for row in ("1 ■ linear 100 300", "2!↷ residual ?", "3 ■ linear 8 808", "5 ~ relu ?"):
             assert row in shown
-        assert "Budget ? " in text
+        assert "unknown: A does not fit" in text
         await press(app, pilot, ["f"])
         assert "adds its input 100 features" in notices(app)
         await press(app, pilot, ["right_parenthesis"])
@@ -185,7 +186,44 @@ async def test_matching_brings_the_selected_candidate_to_the_budget(tmp_path: Pa
 async def test_the_reference_is_not_matched_to_itself(tmp_path: Path) -> None:
     async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
         await press(app, pilot, ["m"])
-        assert "this candidate is the budget" in notices(app)
+        assert "the others are matched to this candidate" in notices(app)
+
+
+def test_where_the_reference_does_not_fit_one_sentence_names_it() -> None:
+    data = TINY.model_dump(mode="json")
+    stacks = ["residual(3)", "4 relu", "5 relu 5 relu"]
+    data["candidates"] = [{"name": name, "stack": stack} for name, stack in zip("xyz", stacks, strict=True)]
+    bench = open_bench(TINY.model_validate(data))
+    sentence = "x is what the others are matched to, and it does not fit: layer 1: residual adds"
+    with pytest.raises(LabError, match=f"^{sentence}"):
+        matched_all(bench)
+    with pytest.raises(LabError, match=f"^{sentence}"):
+        matched(bench, 1)
+    rows, title = budget_pane(bench, 40)
+    assert title == "Budget unknown: A does not fit"
+    assert [rows.line(at, 40)[-1].text.strip() for at in range(3)] == ["cannot be built", "–", "–"]
+    assert budget_pane(bench, 23)[1] == "unknown: A does not fit"
+
+
+async def test_where_there_is_no_budget_the_pane_says_so_and_compares(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        assert "Budget 502 ±15%" in screen_text(app)
+        await press(app, pilot, ["B", *"none", "enter"])
+        assert "No budget · vs A" in screen_text(app)
+        assert "±15%" not in screen_text(app)
+        assert budget_text(lab_of(app).shown) == "none"
+        await press(app, pilot, ["B", *"5k macs", "enter"])
+        assert "Budget 5,000 MACs ±15%" in screen_text(app)
+
+
+def test_the_budgets_title_and_colours_are_those_of_its_rule() -> None:
+    bench = with_budget(open_bench(TINY), "none")
+    rows, title = budget_pane(bench, 40)
+    assert title == "No budget · compared with A"
+    assert {span.role for at in range(len(rows)) for span in rows.line(at, 40)[3:]} == {"dim"}
+    rows, title = budget_pane(with_budget(bench, "at most 300"), 40)
+    assert title == "Budget ≤ 300 ±15%"
+    assert rows.line(0, 40)[3].role == "warn"
 
 
 async def test_a_held_budget_lets_widths_follow_the_depth(tmp_path: Path) -> None:

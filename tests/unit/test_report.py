@@ -29,7 +29,7 @@ from tuilab.analysis.report_blocks import Table, to_html, to_markdown
 from tuilab.analysis.report_charts import Chart, Mark, Series, charts
 from tuilab.analysis.report_svg import svg
 from tuilab.analysis.report_text import HEIGHT, WIDTH, text_chart
-from tuilab.spec.comparison import Comparison
+from tuilab.spec.comparison import Budget, Comparison
 from tuilab.spec.preset_file import loads
 from tuilab.spec.task import facts
 
@@ -165,6 +165,14 @@ def test_the_budget_shows_each_residual_and_tuning_shows_each_rate():
     assert "| deep | 1 % (1 of 2 failed) | failed (2 of 2 failed) | 0.01 |" in text
     assert "| wide | 2.5 % | – | 0.01 |" in text
     assert "fails now and then" not in text
+
+
+def test_without_a_budget_rule_nothing_is_said_to_be_off_it():
+    free = comparison().protocol.model_copy(update={"budget": Budget()})
+    text = markdown(report(comparison().model_copy(update={"protocol": free}))).replace("\\", "")
+    assert "off budget" not in text
+    assert "| deep | 4*(11 relu) | 453 | " in text
+    assert "-9.8 %" not in text
 
 
 def test_tuning_says_who_got_further_seeds_and_counts_runs_that_learnt_nothing():

@@ -128,19 +128,22 @@ def _budget_table(comparison: Comparison, candidates: Sequence[CandidateFacts]) 
     budget = comparison.protocol.budget
     reference = candidates[reference_index(comparison)]
     target = budget.reference if isinstance(budget.reference, int) else reference.num_params
-    rule = "" if budget.rule is BudgetRule.NONE else f" ({budget.rule.value.replace('_', ' ')} {target:,})"
-    rows = [
-        (
-            one.name,
-            format_stack(candidate.stack) or "no hidden layer",
-            f"{one.num_params:,}",
-            f"{100 * (one.num_params - target) / target:+.1f} %" if target else _NONE,
-            f"{one.degrees_of_freedom:,}",
-            f"{one.macs:,}",
+    free = budget.rule is BudgetRule.NONE
+    off = () if free else (f"off budget ({budget.rule.value.replace('_', ' ')} {target:,})",)
+    rows = []
+    for one, candidate in zip(candidates, comparison.candidates, strict=True):
+        error = f"{100 * (one.num_params - target) / target:+.1f} %" if target else _NONE
+        rows.append(
+            (
+                one.name,
+                format_stack(candidate.stack) or "no hidden layer",
+                f"{one.num_params:,}",
+                *(() if free else (error,)),
+                f"{one.degrees_of_freedom:,}",
+                f"{one.macs:,}",
+            )
         )
-        for one, candidate in zip(candidates, comparison.candidates, strict=True)
-    ]
-    return Table(("candidate", "stack", "params", f"off budget{rule}", "freedom", "MACs"), tuple(rows))
+    return Table(("candidate", "stack", "params", *off, "freedom", "MACs"), tuple(rows))
 
 
 def tuning_blocks(

@@ -53,7 +53,7 @@ def target(bench: Bench) -> int:
     """How many parameters, MACs or activations matching aims at.
 
     Raises:
-        LabError: when the reference's stack does not fit.
+        LabError: when the reference's stack does not fit; the sentence names it.
 
     """
     if bench.goal.amount is not None:
@@ -61,9 +61,10 @@ def target(bench: Bench) -> int:
     at = reference_candidate(bench)
     if at is None:
         return bench.reference
-    counted = bench.count(bench.comparison.candidates[at])
+    reference = bench.comparison.candidates[at]
+    counted = bench.count(reference)
     if isinstance(counted, LabError):
-        raise counted
+        raise LabError(f"{reference.name} is what the others are matched to, and it does not fit: {counted}")
     amount: int = getattr(counted, bench.goal.quantity)
     return amount
 
@@ -81,14 +82,27 @@ def rule_of(budget: Budget) -> Rule:
             assert_never(budget.rule)
 
 
-def matched_stack(bench: Bench, network: Network) -> Stack:
-    """The stack with widths that meet the budget at its depth.
+def known_reference(bench: Bench) -> int | None:
+    """Parameters that the others are measured against; None where the reference's stack does not fit."""
+    try:
+        return bench.reference
+    except LabError:
+        return None
+
+
+def is_free(bench: Bench) -> bool:
+    """Whether there is no budget: candidates are compared with a reference, and may cost what they like."""
+    return bench.comparison.protocol.budget.rule is BudgetRule.NONE and bench.goal == Goal()
+
+
+def _matched_stack(bench: Bench, network: Network, goal: int) -> Stack:
+    """The stack with widths that bring it to ``goal`` at its depth.
 
     Raises:
         LabError: when no widths do.
 
     """
-    return match(network, target(bench), bench.goal.quantity, rule_of(bench.comparison.protocol.budget)).stack
+    return match(network, goal, bench.goal.quantity, rule_of(bench.comparison.protocol.budget)).stack
 
 
 def matched(bench: Bench, index: int | None = None) -> Bench:
@@ -100,18 +114,24 @@ def matched(bench: Bench, index: int | None = None) -> Bench:
     """
     at = bench.selected if index is None else index
     if at == reference_candidate(bench):
-        raise LabError("this candidate is the budget; select another, or set a number with B")
-    return with_stack(bench, matched_stack(bench, bench.network(bench.comparison.candidates[at])), at)
+        raise LabError("the others are matched to this candidate; select another, or set a number with B")
+    network = bench.network(bench.comparison.candidates[at])
+    return with_stack(bench, _matched_stack(bench, network, target(bench)), at)
 
 
 def matched_all(bench: Bench) -> tuple[Bench, tuple[str, ...]]:
-    """Every candidate but the reference brought to the budget, as one change; and why where one could not be."""
-    comparison, problems = bench.comparison, []
+    """Every candidate but the reference brought to the budget, as one change; and why where one could not be.
+
+    Raises:
+        LabError: when the reference's stack does not fit.
+
+    """
+    comparison, problems, goal = bench.comparison, list[str](), target(bench)
     for at, candidate in enumerate(bench.comparison.candidates):
         if at == reference_candidate(bench):
             continue
         try:
-            comparison = restacked(comparison, at, matched_stack(bench, bench.network(candidate)))
+            comparison = restacked(comparison, at, _matched_stack(bench, bench.network(candidate), goal))
         except LabError as error:
             problems.append(f"{candidate.name}: {error}")
     return change(bench, comparison), tuple(problems)
@@ -122,7 +142,7 @@ def held(bench: Bench) -> Bench:
     if not bench.held or bench.selected == reference_candidate(bench):
         return bench
     try:
-        stack = matched_stack(bench, bench.network(bench.candidate))
+        stack = _matched_stack(bench, bench.network(bench.candidate), target(bench))
     except LabError:
         return bench
     return replace(bench, comparison=restacked(bench.comparison, bench.selected, stack))
@@ -131,7 +151,7 @@ def held(bench: Bench) -> Bench:
 def budget_text(bench: Bench) -> str:
     """The budget as ``with_budget`` reads it."""
     budget = bench.comparison.protocol.budget
-    if budget.rule is BudgetRule.NONE and budget.reference is None and bench.goal == Goal():
+    if is_free(bench):
         return "none"
     at = reference_candidate(bench)
     amount = bench.goal.amount if bench.goal.amount is not None else budget.reference

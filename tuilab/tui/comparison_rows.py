@@ -50,7 +50,7 @@ class ComparisonRows:
 
     Attributes:
         entries: the candidates.
-        reference: parameters that the others are measured against; None where there are none.
+        reference: parameters that the others are measured against; None where those do not fit.
         metric: name of the metric; lower is better.
         costs_first: whether costs are worth more than the state of the runs where there is not room for both.
 
@@ -120,16 +120,12 @@ class ComparisonRows:
         match name:
             case "candidate":
                 return (Span(left(entry.candidate.name, width)),)
-            case "vs" if self.reference is None:
-                return (Span(" " * width),)
             case "params" | "vs" | "macs" if isinstance(count, LabError):
                 return (Span(right("error" if name == "params" else "", width), "error"),)
             case "params":
                 return (Span(right(fitting(_num_params(count), width), width)),)
             case "vs":
-                reference = self.reference or 0
-                error = (_num_params(count) - reference) / max(1, reference)
-                return (Span(right(signed_percent(error), width), "good" if abs(error) <= 0.01 else "dim"),)
+                return (self._versus(_num_params(count), width),)
             case "macs":
                 return (Span(right(fitting(_macs(count), width), width), "dim"),)
             case "free" | "depth" | "widths" | "FLOPs/step" | "training" | "outputs":
@@ -151,6 +147,13 @@ class ComparisonRows:
             case _:
                 text = with_half_width(result.mean, result.half_width) if result else ""
                 return (Span(right(text, width), "strong good" if index == self._best else ""),)
+
+    def _versus(self, num_params: int, width: int) -> Span:
+        """The difference to the reference."""
+        if self.reference is None:
+            return Span(right("–", width), "dim")
+        error = (num_params - self.reference) / max(1, self.reference)
+        return Span(right(signed_percent(error), width), "good" if abs(error) <= 0.01 else "dim")
 
 
 def table_title(name: str, comparison: Comparison, width: int) -> str:

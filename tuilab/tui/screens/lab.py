@@ -12,10 +12,10 @@ from tuilab.analysis.plan_cost import batch_size
 from tuilab.spec.errors import LabError, ShapeError
 from tuilab.store.records import ExperimentRecord
 from tuilab.tui.bench import Bench, select
-from tuilab.tui.bench_budget import target
+from tuilab.tui.bench_budget import known_reference
 from tuilab.tui.bench_curves import beside_bench
 from tuilab.tui.beside_rows import COLUMN, BesideRows
-from tuilab.tui.budget_rows import BudgetRows, budget_title
+from tuilab.tui.budget_rows import budget_pane
 from tuilab.tui.charts import loss_chart, metric_chart
 from tuilab.tui.comparison_rows import ComparisonRows, Entry, table_title
 from tuilab.tui.facts_lines import fact_lines, insight_lines, marked_lines, warning_lines
@@ -194,20 +194,9 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
 
     def _show_budget(self, bench: Bench) -> None:
         budget = self.query_one("#budget", LineView)
-        rule, quantity = bench.comparison.protocol.budget, bench.goal.quantity
-        try:
-            goal: int | None = target(bench)
-        except LabError:
-            goal = None
-        budget.rows = BudgetRows(bench.counts, goal, rule, quantity)
-        budget.entitle(budget_title(rule, goal, quantity), "kept" if bench.held else "")
+        budget.rows, title = budget_pane(bench, budget.size.width - 6)
+        budget.entitle(title, "kept" if bench.held else "")
         budget.cursor = bench.selected
-
-    def _reference(self, bench: Bench) -> int | None:
-        try:
-            return bench.reference
-        except LabError:
-            return None
 
     def _show_insight(self) -> None:
         view = self.query_one("#insight", LineView)
@@ -246,7 +235,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
             )
         table = self.query_one("#table", LineView)
         zoomed = self.zoomed == "table"
-        table.rows = ComparisonRows(tuple(entries), self._reference(bench), bench.facts.metric, zoomed)
+        table.rows = ComparisonRows(tuple(entries), known_reference(bench), bench.facts.metric, zoomed)
         table.set_class(self._ended_early, "-wrong")
         table.entitle(table_title("Comparison", bench.comparison, table.size.width - 4), self._verdict())
         table.cursor = bench.selected
