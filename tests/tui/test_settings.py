@@ -34,6 +34,12 @@ def test_every_field_written_back_as_shown_changes_nothing() -> None:
         (("training", "precision"), "bf16", Precision.BF16),
         (("protocol", "lr_grid"), "0.1, 0.2", (0.1, 0.2)),
         (("protocol", "extend_grid"), "false", False),
+        (("task", "num_train"), "4,096", 4096),
+        (("task", "num_train"), "10 000", 10_000),
+        (("task", "num_train"), "1_234_567", 1_234_567),
+        (("training", "batch_size"), "2,048", 2048),
+        (("training", "steps"), " 2 000 ", 2000),
+        (("protocol", "final_seeds"), "1,000", 1000),
     ],
 )
 def test_a_field_takes_what_is_written(where: tuple[str, ...], text: str, value: object) -> None:
@@ -47,12 +53,28 @@ def test_a_field_takes_what_is_written(where: tuple[str, ...], text: str, value:
     ("where", "text"),
     [(("task", "noise"), "-1"), (("task", "kind"), "spiral"), (("task", "kind"), "csv"), (("training", "steps"), "-5"),
      (("training", "lr"), "fast"), (("training", "precision"), "fp8"), (("protocol", "lr_grid"), ""),
-     (("training", "steps"), "1.5")],
+     (("training", "steps"), "1.5"), (("training", "steps"), "1,00"), (("training", "steps"), "10 00"),
+     (("training", "steps"), "0,100"), (("task", "noise"), "1,000")],
 )  # fmt: skip
 def test_what_cannot_be_is_a_sentence(where: tuple[str, ...], text: str) -> None:
     with pytest.raises(LabError) as caught:
         with_setting(TINY, where, text)
     assert "input should" not in str(caught.value).lower()
+
+
+def test_a_batch_larger_than_the_training_set_is_refused_where_it_is_written() -> None:
+    with pytest.raises(LabError, match=r"^batch_size 999,999 is more than the 2,048 training examples"):
+        with_setting(TINY, ("training", "batch_size"), "999999")
+    large = with_setting(TINY, ("training", "batch_size"), "2048")
+    with pytest.raises(LabError, match=r"^batch_size 2,048 is more than the 300 training examples"):
+        with_setting(large, ("task", "num_train"), "300")
+    assert with_setting(TINY, ("task", "num_train"), "100").training == TINY.training
+    assert with_setting(large, ("task", "kind"), "diabetes").training.batch_size == 128
+
+
+def test_a_rate_is_tried_once() -> None:
+    with pytest.raises(LabError, match=r"^0\.1 is in lr_grid twice"):
+        with_setting(TINY, ("protocol", "lr_grid"), "0.1 0.01 0.1")
 
 
 def test_a_loss_that_does_not_fit_the_new_task_goes_back_to_the_default() -> None:

@@ -1,5 +1,6 @@
 """Task, training and protocol of a comparison as a list of fields that can be changed one by one. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,7 @@ from tuilab.spec.training import Optimizer, Schedule, Training
 Where = tuple[str, ...]
 """A field: ``("task", "noise")``, ``("training", "optimizer", "beta1")``."""
 SECTIONS = ("task", "training", "protocol")
+_SEPARATED = re.compile(r"[1-9]\d{0,2}(?:[,_ ]\d{3})+")
 _HIDDEN = {("protocol", "seed"), ("task", "num_val"), ("task", "num_test")}
 
 
@@ -114,24 +116,54 @@ def written(value: object) -> str:
 
 
 def with_setting(comparison: Comparison, where: Where, text: str) -> Comparison:
-    """The comparison with one field changed; what no longer fits the task (its loss) goes back to its default.
+    """The comparison with one field changed; what no longer fits a new task (loss, batch) goes back to its default.
 
     Raises:
-        LabError: when the text is not a value of that field.
+        LabError: when the text is not a value of that field, or does not go with the others.
 
     """
     section, *inner = where
     if where == ("task", "kind"):
         return _with_task(comparison, text)
-    data = getattr(comparison, section).model_dump(mode="json")
+    model = getattr(comparison, section)
+    data = model.model_dump(mode="json")
     target = data
     for name in inner[:-1]:
-        target = target[name]
+        target, model = target[name], getattr(model, name)
     if inner[-1] == "kind":
         data[inner[0]] = {"kind": text}
     else:
+        if _is_whole(type(model).model_fields[inner[-1]]):
+            text = _without_separators(text)
         target[inner[-1]] = _read(text, target[inner[-1]])
-    return comparison.model_copy(update={section: _validated(section, data)})
+    changed = comparison.model_copy(update={section: _validated(section, data)})
+    _check(changed, where)
+    return changed
+
+
+def _check(comparison: Comparison, where: Where) -> None:
+    """Whether the field that has changed goes with the others.
+
+    Raises:
+        LabError: when a batch would hold more than there is, or a learning rate is to be tried twice.
+
+    """
+    if where == ("protocol", "lr_grid"):
+        grid = comparison.protocol.lr_grid
+        twice = next((lr for at, lr in enumerate(grid) if lr in grid[:at]), None)
+        if twice is not None:
+            raise LabError(f"{twice:g} is in lr_grid twice; write every learning rate once")
+    if where[0] == "task" or where == ("training", "batch_size"):
+        batch = comparison.training.batch_size
+        if where[0] == "task" and batch == Training().batch_size:
+            return
+        try:
+            num_train = facts(comparison.task).num_train
+        except LabError:
+            return
+        if isinstance(batch, int) and batch > num_train:
+            problem = f"batch_size {batch:,} is more than the {num_train:,} training examples"
+            raise LabError(f"{problem}; a batch has at most those, or write full")
 
 
 def _with_task(comparison: Comparison, text: str) -> Comparison:
@@ -144,6 +176,10 @@ def _with_task(comparison: Comparison, text: str) -> Comparison:
     task = _validated("task", data)
     changed = comparison.model_copy(update={"task": task})
     known = facts(changed.task)
+    batch = changed.training.batch_size
+    if isinstance(batch, int) and batch > known.num_train:
+        training = changed.training.model_copy(update={"batch_size": Training().batch_size})
+        changed = changed.model_copy(update={"training": training})
     try:
         known.out_features(changed.training.loss)
     except LabError:
@@ -169,6 +205,17 @@ def _read(text: str, before: object) -> JsonValue:
     if isinstance(before, list):
         return [_scalar(word) for word in text.replace(",", " ").split()]
     return _scalar(text.strip())
+
+
+def _is_whole(field: FieldInfo) -> bool:
+    """Whether the field is a whole number, or may be one."""
+    options = [field.annotation, *get_args(field.annotation)]
+    return int in (get_args(option)[0] if get_origin(option) is Annotated else option for option in options)
+
+
+def _without_separators(text: str) -> str:
+    """``2,048``, ``2 048`` and ``2_048`` as ``2048``; anything else as it is."""
+    return re.sub(r"[,_ ]", "", text) if _SEPARATED.fullmatch(text.strip()) else text
 
 
 def _scalar(text: str) -> JsonValue:

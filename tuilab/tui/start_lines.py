@@ -31,7 +31,7 @@ def start_lines(bench: Bench, expected: Estimate | None, width: int, height: int
 
     """
     plain, wide = glyphs == "ascii", width >= _WIDE
-    training = _training(bench.comparison.training)
+    training = _training(bench.comparison.training, bench.facts.num_train)
     keys = (
         ("r", _run(expected, wide=wide)),
         (key_name("enter"), "edits a layer, i the stack, m matches it"),
@@ -68,6 +68,7 @@ def _run(expected: Estimate | None, *, wide: bool) -> str:
     return f"{planned}; {takes(seconds, measured=expected.measured)}"
 
 
-def _training(training: Training) -> str:
-    batch = "all" if training.batch_size == "full" else f"{training.batch_size}"
+def _training(training: Training, num_train: int) -> str:
+    size = training.batch_size
+    batch = f"all {exact(num_train)}" if size == "full" or size >= num_train else exact(size)
     return clip(f"{training.optimizer.kind}, {training.schedule.kind}, {exact(training.steps)} steps of {batch}", 60)

@@ -287,6 +287,7 @@ class LabScreen(LabRows, LabBudget, LabInsight, LabFit, LabFiles, LabRunning, La
         if self.focused is None and self.query_one(f"#{self.pane}").display:
             self.query_one(f"#{self.pane}").focus()
         self._entitle_stack()
+        self._show_budget(self.shown)
         self._show_insight()
         self._show_charts()
         self._show_table()
