@@ -2,7 +2,16 @@
 
 import pytest
 
-from tuilab.analysis.wording import common_places, hidden_depth, listed, metric_text, p_text, shape_text, subject
+from tuilab.analysis.wording import (
+    common_places,
+    hidden_depth,
+    listed,
+    metric_text,
+    p_text,
+    shape_text,
+    subject,
+    with_interval,
+)
 from tuilab.spec.notation import parse
 
 
@@ -33,6 +42,22 @@ def test_p_values_show_two_or_three_decimals_and_no_leading_zero(p, text):
 )
 def test_a_mean_shows_as_many_digits_as_its_half_width_supports(metric, mean, half_width, text):
     assert metric_text(metric, mean, half_width) == text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((0.196, 0.1712, 0.2208), "0.196 0.171 0.221"),
+        ((0.2, 0.17, 0.23), "0.200 0.170 0.230"),
+        ((-0.012, -0.025, 0.0011), "-0.012 -0.025 0.001"),
+        ((-0.0004, -0.05, 0.05), "0.000 -0.050 0.050"),
+        ((1234.4, 1178.0, 1290.0), "1234 1178 1290"),
+        ((2e-9, 1e-9, 3e-9), "2e-09 1e-09 3e-09"),
+        ((0.25, 0.25, 0.25), "0.25 0.25 0.25"),
+    ],
+)
+def test_a_value_and_its_interval_have_the_same_decimals(numbers, text):
+    assert " ".join(with_interval(*numbers)) == text
 
 
 def test_two_means_share_their_decimals_but_a_small_one_is_not_rounded_away():

@@ -10,7 +10,7 @@ from tuilab.analysis.report_blocks import Block, Bullets, Figure, Heading, Parag
 from tuilab.analysis.report_charts import charts
 from tuilab.analysis.result import PairVerdict, Result
 from tuilab.analysis.scaling import Family
-from tuilab.analysis.wording import metric_text, number, p_text
+from tuilab.analysis.wording import metric_text, number, p_text, with_interval
 
 _NONE = "–"
 
@@ -65,9 +65,12 @@ def _pair(pair: PairVerdict) -> tuple[str, ...]:
     def chance(value: float | None) -> str:
         return _NONE if value is None else p_text(value).removeprefix("p ").removeprefix("= ")
 
-    interval = _NONE if pair.interval is None else f"{number(pair.interval[0])} to {number(pair.interval[1])}"
+    difference, interval = shown(pair.difference), _NONE
+    if pair.difference is not None and pair.interval is not None:
+        difference, low, high = with_interval(pair.difference, *pair.interval)
+        interval = f"{low} to {high}"
     kind = "different but negligible" if pair.negligible else pair.kind.value
-    numbers = (shown(pair.difference), interval, chance(pair.p), chance(pair.equivalence_p))
+    numbers = (difference, interval, chance(pair.p), chance(pair.equivalence_p))
     return (pair.candidate, pair.against, kind, *numbers, shown(pair.d, 2), shown(pair.a12, 2))
 
 

@@ -50,6 +50,15 @@ def metric_text(metric: str, value: float, half_width: float | None, places: int
     return f"{scale * value:.{places}f}{unit} ± {scale * half_width:.{places}f}"
 
 
+def with_interval(value: float, low: float, high: float) -> tuple[str, str, str]:
+    """A value and the ends of its interval with the same decimals: two digits of half the interval."""
+    half = (high - low) / 2
+    if not 1e-6 < half < 1e6:
+        return number(value), number(low), number(high)
+    places = decimals(half)
+    return f"{value:z.{places}f}", f"{low:z.{places}f}", f"{high:z.{places}f}"
+
+
 def common_places(metric: str, values: Sequence[tuple[float, float]]) -> int | None:
     """Decimal places that suit all of some (mean, half-width): the coarsest half-width's, but 2 digits of any mean."""
     scale = 100.0 if metric == "error" else 1.0

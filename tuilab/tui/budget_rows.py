@@ -105,6 +105,6 @@ def _fitting(width: int, long: str, short: str) -> str:
 def budget_title(budget: Budget, reference: int, quantity: Quantity = "num_params") -> str:
     """``Budget 502 ±15%``, ``Budget ≤ 502`` or ``Budget 5,000 MACs``."""
     mark = {BudgetRule.AT_MOST: "≤ ", BudgetRule.AT_LEAST: "≥ "}.get(budget.rule, "")
-    amount = "?" if reference is None else exact(reference) if reference < 10**7 else short(reference)
+    amount = exact(reference) if reference < 10**7 else short(reference)
     unit = "" if quantity == "num_params" else " MACs" if quantity == "macs" else " outputs"
     return f"Budget {mark}{amount}{unit} ±{budget.tolerance * 100:g}%"

@@ -8,7 +8,7 @@ from tuilab.analysis.report import ReportInput, efficiency_rows, scaling_texts
 from tuilab.analysis.report_blocks import Bullets
 from tuilab.analysis.report_protocol import protocol_blocks
 from tuilab.analysis.result import PairVerdict
-from tuilab.analysis.wording import number, p_text, paragraphs
+from tuilab.analysis.wording import number, p_text, paragraphs, with_interval
 from tuilab.spec.comparison import VerdictKind
 from tuilab.spec.notation import format_stack
 from tuilab.tui.lines import Line, Span, cell_width, clip, hue, left, letter, right, spread, wrap
@@ -168,8 +168,8 @@ def _numbers(pair: PairVerdict) -> str:
         return ""
     if pair.interval is None:
         return f"{number(pair.difference)}"
-    low, high = pair.interval
-    return f"{number(pair.difference, 2)} [{number(low, 2)}, {number(high, 2)}]"
+    difference, low, high = with_interval(pair.difference, *pair.interval)
+    return f"{difference} [{low}, {high}]"
 
 
 # How it was run -----------------------------------------------------------------------------------------------------
