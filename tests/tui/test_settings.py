@@ -16,6 +16,7 @@ from tuilab.spec.share import from_line, to_line
 from tuilab.spec.training import Precision
 from tuilab.tui.screens.help import HelpScreen
 from tuilab.tui.settings import settings, stepped, with_setting
+from tuilab.tui.widgets.line_view import LineView
 
 
 def test_every_field_written_back_as_shown_changes_nothing() -> None:
@@ -126,6 +127,18 @@ async def test_the_settings_say_where_one_is_and_show_their_own_keys(tmp_path: P
         await pilot.press("escape", "question_mark")
         await pilot.pause()
         assert isinstance(app.screen, HelpScreen)
+
+
+async def test_what_is_written_goes_to_the_field_that_the_line_was_opened_for(tmp_path: Path) -> None:
+    async with opened(tmp_path, path=preset_file(tmp_path)) as (app, pilot):
+        fields = [setting.where for setting in settings(TINY)]
+        await pilot.press("T", *["down"] * fields.index(("training", "steps")), "enter", "ctrl+u", *"77")
+        await pilot.pause()
+        app.screen.query_one("#settings", LineView).cursor = 0
+        await pilot.press("enter", "escape")
+        await pilot.pause()
+        assert lab_of(app).shown.comparison.training.steps == 77
+        assert lab_of(app).shown.comparison.task == TINY.task
 
 
 async def test_a_comparison_is_saved_as_a_file_that_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

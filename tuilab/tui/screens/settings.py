@@ -62,6 +62,7 @@ class SettingsScreen(ModalScreen[None]):
         super().__init__()
         self._comparison = comparison
         self._change = change
+        self._written = settings(comparison)[0].where
 
     def compose(self) -> ComposeResult:
         with Vertical(id="settings-box") as box:
@@ -134,13 +135,14 @@ class SettingsScreen(ModalScreen[None]):
 
         if not self.query(Prompt):
             setting = self._setting
+            self._written = setting.where
             value = "" if setting.value == "-" else setting.value
             self.mount(Prompt(setting.where[-1], value, hint=setting.about))
 
     def on_prompt_changed(self, message: "Prompt.Changed") -> None:
         message.stop()
         try:
-            task = with_setting(self._comparison, self._setting.where, message.value).task
+            task = with_setting(self._comparison, self._written, message.value).task
             facts(task)
             self._draw(task)
             message.prompt.say("enter accepts")
@@ -150,7 +152,7 @@ class SettingsScreen(ModalScreen[None]):
     async def on_prompt_accepted(self, message: "Prompt.Accepted") -> None:
         message.stop()
         try:
-            self._take(with_setting(self._comparison, self._setting.where, message.value))
+            self._take(with_setting(self._comparison, self._written, message.value))
         except LabError as error:
             message.prompt.complain(str(error))
             return
