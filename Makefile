@@ -12,12 +12,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 lab: $(VENV)/.lab
 	@$(BIN)/tuilab
 
-# Tests that start processes of their own have the machine to themselves; the others share its cores.
-PROCESSES := tests/runner tests/end_to_end
+# Tests of the whole program, which train on every core, have the machine to themselves; the others share its cores.
+WHOLE := tests/end_to_end
 
 test: check
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal $(PROCESSES:%=--ignore=%)
-	$(BIN)/python -m pytest $(PROCESSES)
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal --ignore=$(WHOLE)
+	$(BIN)/python -m pytest $(WHOLE)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
