@@ -52,7 +52,8 @@ def test_a_field_takes_what_is_written(where: tuple[str, ...], text: str, value:
 
 @pytest.mark.parametrize(
     ("where", "text"),
-    [(("task", "noise"), "-1"), (("task", "kind"), "spiral"), (("task", "kind"), "csv"), (("training", "steps"), "-5"),
+    [(("task", "noise"), "-1"), (("task", "kind"), "spiral"), (("task", "kind"), ""),
+     (("task", "kind"), "csv"), (("training", "steps"), "-5"),
      (("training", "lr"), "fast"), (("training", "precision"), "fp8"), (("protocol", "lr_grid"), ""),
      (("training", "steps"), "1.5"), (("training", "steps"), "1,00"), (("training", "steps"), "10 00"),
      (("training", "steps"), "0,100"), (("task", "noise"), "1,000")],
@@ -61,6 +62,16 @@ def test_what_cannot_be_is_a_sentence(where: tuple[str, ...], text: str) -> None
     with pytest.raises(LabError) as caught:
         with_setting(TINY, where, text)
     assert "input should" not in str(caught.value).lower()
+
+
+@pytest.mark.parametrize("text", ["", " ", "-", "0", ",", "9" * 400, "1e999", "nan", "é", "2,048", "{}"])
+def test_whatever_is_written_into_any_field_is_a_value_or_a_sentence(text: str) -> None:
+    for setting in settings(TINY):
+        try:
+            changed = with_setting(TINY, setting.where, text)
+        except LabError:
+            continue
+        assert Comparison.model_validate(dump(changed)) == changed
 
 
 def test_a_batch_larger_than_the_training_set_is_refused_where_it_is_written() -> None:
@@ -73,7 +84,9 @@ def test_a_batch_larger_than_the_training_set_is_refused_where_it_is_written() -
     assert with_setting(large, ("task", "kind"), "diabetes").training.batch_size == 128
 
 
-def test_a_rate_is_tried_once() -> None:
+def test_a_rate_is_tried_once_and_the_reference_is_a_candidate() -> None:
+    with pytest.raises(LabError, match="there is no candidate 'tall'"):
+        with_setting(TINY, ("protocol", "budget", "reference"), "tall")
     with pytest.raises(LabError, match=r"^0\.1 is in lr_grid twice"):
         with_setting(TINY, ("protocol", "lr_grid"), "0.1 0.01 0.1")
 

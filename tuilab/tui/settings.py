@@ -145,9 +145,14 @@ def _check(comparison: Comparison, where: Where) -> None:
     """Whether the field that has changed goes with the others.
 
     Raises:
-        LabError: when a batch would hold more than there is, or a learning rate is to be tried twice.
+        LabError: when a batch would hold more than there is, a learning rate is to be tried twice, or the budget's
+            reference is no candidate.
 
     """
+    if where == ("protocol", "budget", "reference"):
+        reference, names = comparison.protocol.budget.reference, [one.name for one in comparison.candidates]
+        if isinstance(reference, str) and reference not in names:
+            raise LabError(f"there is no candidate {reference!r} (there are {', '.join(names)})")
     if where == ("protocol", "lr_grid"):
         grid = comparison.protocol.lr_grid
         twice = next((lr for at, lr in enumerate(grid) if lr in grid[:at]), None)
@@ -167,7 +172,7 @@ def _check(comparison: Comparison, where: Where) -> None:
 
 
 def _with_task(comparison: Comparison, text: str) -> Comparison:
-    kind, *rest = text.split()
+    kind, *rest = text.split() or [""]
     data: dict[str, JsonValue] = {"kind": kind}
     if kind == "csv":
         if len(rest) < 2:
