@@ -79,6 +79,14 @@ def test_images_are_left_alone_until_they_are_flat():
     assert format_stack(fold(network).stack) == "flatten 3 relu"
 
 
+def test_brackets_in_brackets_fold_without_looking_at_each_copy():
+    notation = "4 relu"
+    for _ in range(30):
+        notation = f"2*(4 {notation})"
+    folded = fold(Network(parse(notation), (4,), 4))
+    assert fold(folded) == folded
+
+
 @pytest.mark.parametrize(("notation", "in_features", "out_features"), [case[:3] for case in CASES])
 def test_applying_collapses_one_by_one_ends_where_fold_ends(notation, in_features, out_features):
     network = folded = Network(parse(notation), (in_features,), out_features)

@@ -1,6 +1,7 @@
 """The signal at initialisation: closed forms, random networks, and depths that overflow everything else."""
 
 from collections.abc import Callable
+from itertools import product
 from math import isclose, log10
 
 import numpy as np
@@ -66,6 +67,24 @@ def test_a_repeat_is_followed_like_its_expansion(body, init):
     training = _training(init, bias_std=0.1)
     repeated, written = signal(_network(f"300*({body})"), training), signal(_network(f"{body} " * 300), training)
     assert isclose(repeated.log10_hidden, written.log10_hidden, rel_tol=1e-3, abs_tol=5e-3)
+
+
+@pytest.mark.parametrize("times", [3, 4, 5, 12])
+@pytest.mark.parametrize("body", ["8 relu 3*(4 relu)", "4 tanh 2*(8 relu 4)", "2*(residual(64 relu 64)) 64 relu"])
+@pytest.mark.parametrize("init", [Init.HE_NORMAL, Init.TORCH])
+def test_repeats_in_repeats_are_followed_like_their_expansion(times, body, init):
+    training = _training(init, bias_std=0.1)
+    inner = f"{times}*({body})" if "residual" not in body else f"64 {times}*({body})"
+    repeated, written = signal(_network(f"4*({inner})"), training), signal(_network(f"{inner} " * 4), training)
+    assert isclose(repeated.log10_hidden, written.log10_hidden, rel_tol=1e-6, abs_tol=1e-6)
+
+
+@pytest.mark.parametrize("kinds", [*product(["relu", "tanh", "gelu", "softmax"], repeat=2)])
+def test_a_hundred_million_layers_in_four_repeats_answer(kinds):
+    outer, inner = kinds
+    network = _network(f"100*(8 {outer} 100*(4 relu 100*(residual(4 tanh 4) 100*(4 {inner}))))", 8)
+    found = signal(network, _training(Init.HE_NORMAL, bias_std=0.05))
+    assert found.log10_smallest <= found.log10_hidden <= found.log10_largest
 
 
 def test_depths_without_end_answer():

@@ -8,7 +8,7 @@ so that a billion layers neither overflow nor underflow.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import erf, exp, log, log1p, log10, pi, prod, sqrt, tanh
+from math import erf, exp, isclose, log, log1p, log10, pi, prod, sqrt, tanh
 
 from tuilab.analysis.leaves import leaf
 from tuilab.spec.layers import (
@@ -34,6 +34,11 @@ from tuilab.spec.training import Training
 NOTHING = float("-inf")
 """log10 of 0: no signal at all."""
 _COPIES = 60
+_FIT = 3
+"""Moments that fix an affine map."""
+_SURE = 1e-12
+_FAR = 150.0
+"""Decades between moments beyond which a float cannot hold the squares of their quotients."""
 _LN_10 = log(10)
 _LOG10_HALF = log10(0.5)
 
@@ -222,14 +227,18 @@ class _Walk:
     def repeat(self, times: int, body: Stack, moment: float, shape: Shape) -> tuple[float, Shape]:
         """Some copies one by one, the rest as the affine map q -> a q + b that fits the last three of them.
 
-        That is what a copy is for linear layers and ReLUs; saturating copies are close to their fixed point by then.
+        That is what a copy is for linear layers and ReLUs, which the next copy confirms: repeats in repeats need but a
+        few copies each. Saturating copies are close to their fixed point in the end.
         """
-        last = [moment]
+        last, left = [moment], times
         for _ in range(min(times, _COPIES)):
+            expected = _extrapolate(last, 1) if len(last) == _FIT else None
             moment, shape = self.stack(body, moment, shape)
-            last = [*last[-2:], moment]
-        if times > _COPIES:
-            moment = _extrapolate(last, times - _COPIES)
+            last, left = [*last[1 - _FIT :], moment], left - 1
+            if expected is not None and isclose(moment, expected, rel_tol=_SURE, abs_tol=_SURE):
+                break
+        if left:
+            moment = _extrapolate(last, left)
         self.smallest, self.largest = min(self.smallest, moment), max(self.largest, moment)
         return moment, shape
 
@@ -239,11 +248,16 @@ def _extrapolate(last: list[float], copies: int) -> float:
     base = last[2]
     if base == NOTHING:
         return base
-    first, second = (10 ** (value - base) for value in last[:2])
+    if last[1] - base > _FAR:
+        # A signal that shrinks so fast is multiplied: what is added would show.
+        return base + copies * (base - last[1])
+    first, second = (10 ** min(value - base, 2 * _FAR) for value in last[:2])
     step, before = 1 - second, second - first
     if abs(step) < 1e-12 or before == 0:
         return base
     factor = step / before
+    if factor > 0 and abs(1 - factor * second) < _SURE:
+        return base + copies * log10(factor)
     if abs(factor - 1) < 1e-9:
         return base + log10(max(1 + step * copies, 1e-300))
     growth = copies * log10(abs(factor)) if factor else NOTHING

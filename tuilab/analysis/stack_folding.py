@@ -6,6 +6,7 @@ Where a run reaches into a repeat, its first or last copy is written before or a
 """
 
 from collections import deque
+from functools import cache
 
 from tuilab.analysis.freedom import is_transparent
 from tuilab.spec.layers import (
@@ -66,6 +67,9 @@ class Folder:
     def __init__(self, out_features: int | None) -> None:
         """Fold for a task of ``out_features``; None where no stack has an ``out``."""
         self.out_features = out_features
+        # Repeats in repeats ask for the same ends again and again, twice as often at every level.
+        self.first = cache(self._first)
+        self.last = cache(self._last)
 
     def after(self, layer: Layer, shape: Shape) -> Shape:
         """The shape that ``layer`` puts out."""
@@ -140,7 +144,7 @@ class Folder:
         joint = self.one((*tail, *head), self.through((*head, *middle), shape))
         return (*head, *middle, *_copies(layer.times - 1, (*joint, *middle)), *tail)
 
-    def first(self, layer: Layer, shape: Shape) -> tuple[Stack, Stack]:
+    def _first(self, layer: Layer, shape: Shape) -> tuple[Stack, Stack]:
         """The affine layers that a layer which is not affine starts with, and what comes after them."""
         if not isinstance(layer, Repeat):
             return (), (layer,)
@@ -150,7 +154,7 @@ class Folder:
         head, rest = self._first_of(layer.body, shape)
         return head, (*rest, *_copies(layer.times - 1, layer.body))
 
-    def last(self, layer: Layer, shape: Shape) -> tuple[Stack, Stack]:
+    def _last(self, layer: Layer, shape: Shape) -> tuple[Stack, Stack]:
         """What comes before the affine layers that a layer which is not affine ends with, and these."""
         if not isinstance(layer, Repeat):
             return (layer,), ()
