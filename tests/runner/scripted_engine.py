@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tuilab.spec.network import Network
@@ -136,8 +137,10 @@ def train(requests: Requests, group: TrainGroup) -> None:
     say(GroupStarted(group=group.group, num_params=count(network).num_params))
     runs = tuple(replica.run for replica in group.replicas)
     if group.checkpoints:
-        Path(group.checkpoints).mkdir(parents=True, exist_ok=True)
-        (Path(group.checkpoints) / f"{runs[0]}").write_text(str(group.checkpoint_seconds))
+        # On a full disk an engine goes on without.
+        with suppress(OSError):
+            Path(group.checkpoints).mkdir(parents=True, exist_ok=True)
+            (Path(group.checkpoints) / f"{runs[0]}").write_text(str(group.checkpoint_seconds))
     done, lrs = 0, {replica.run: replica.lr for replica in group.replicas}
     every_step = range(group.training.steps + 1)
     for step in every_step if OPTIONS.every_step else report_steps(group.training.steps):
