@@ -17,7 +17,6 @@ from tuilab.analysis.report import ReportInput, as_json, html, markdown
 from tuilab.analysis.result import Result
 from tuilab.cli.output import Json, print_json, say
 from tuilab.cli.run import chosen, complete, exit_code, planned
-from tuilab.runner import client
 from tuilab.spec.comparison import VerdictKind
 from tuilab.spec.errors import LabError
 from tuilab.store.evidence import report_input
@@ -82,7 +81,6 @@ def verify(arguments: argparse.Namespace) -> int:
     reader = Reader(lab_home())
     by_sign = arguments.profile == QUICK
     if not arguments.json:
-        client.check(comparison, arguments.device)
         say(planned(reader, comparison, arguments.device))
     record = complete(reader, comparison, source, arguments.device, quiet=arguments.json)
     outcomes = check_expectations(comparison, record.result or _nothing())

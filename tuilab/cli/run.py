@@ -41,7 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     reader = Reader(home)
     if not arguments.json:
-        client.check(comparison, arguments.device)
         say(planned(reader, comparison, arguments.device))
         say_shortage(home, comparison, arguments.device)
     record = complete(reader, comparison, source, arguments.device, quiet=arguments.json)
@@ -232,23 +231,20 @@ def chosen(arguments: argparse.Namespace) -> tuple[Comparison, str]:
     if is_line(arguments.preset):
         if arguments.profile != FULL:
             raise LabError("a share line has no profiles; leave out --profile")
-        path, comparison = None, from_line(arguments.preset)
+        file, source, comparison = None, "", from_line(arguments.preset)
     else:
         path = find_preset(arguments.preset)
         comparison = load(path, arguments.profile)
+        file, source = (None, arguments.preset) if path.parent == preset_folder() else (path, str(path))
     if arguments.seeds or arguments.steps:
         comparison = _changed(comparison, arguments.seeds, arguments.steps)
-    if path is None:
-        return comparison, ""
-    if path.parent == preset_folder():
-        return comparison, arguments.preset
     try:
         client.check(comparison, arguments.device)
-    except FileError:
-        raise
     except LabError as error:
-        raise FileError(str(path), str(error)) from error
-    return comparison, str(path)
+        if file is None or isinstance(error, FileError):
+            raise
+        raise FileError(str(file), str(error)) from error
+    return comparison, source
 
 
 def _changed(comparison: Comparison, seeds: int | None, steps: int | None) -> Comparison:

@@ -74,8 +74,12 @@ def shortage(home: Path, comparison: Comparison, device: str = "auto") -> str | 
     )
 
 
-def create_experiment(home: Path, comparison: Comparison, source: str = "", device: str = "auto") -> str:
+def create_experiment(
+    home: Path, comparison: Comparison, source: str = "", device: str = "auto", *, launch: bool = False
+) -> str:
     """Check a comparison, remember it as a new experiment, and return the experiment's id.
+
+    ``launch`` says that a runner is about to be started for it, which is missed when it does not come.
 
     Raises:
         LabError: as ``check``, or when the store cannot be written.
@@ -83,7 +87,7 @@ def create_experiment(home: Path, comparison: Comparison, source: str = "", devi
     """
     check(comparison, device)
     with Writer(home) as writer:
-        return writer.create_experiment(comparison, source, device)
+        return writer.create_experiment(comparison, source, device, launch=launch)
 
 
 def launch(home: Path, experiment: str, engine: Sequence[str] | None = None) -> None:
@@ -117,9 +121,7 @@ def create_and_launch(
         LabError: as ``create_experiment``.
 
     """
-    check(comparison, device)
-    with Writer(home) as writer:
-        experiment = writer.create_experiment(comparison, source, device, launch=True)
+    experiment = create_experiment(home, comparison, source, device, launch=True)
     if standby is None or not standby.hand_over(experiment):
         launch(home, experiment)
     return experiment
